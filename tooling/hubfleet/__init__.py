@@ -1,0 +1,1 @@
+"""Hubfleet plans, deploys and proves the JupyterHub releases that a change touches."""

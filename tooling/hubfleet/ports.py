@@ -1,0 +1,134 @@
+"""What the core needs of the outside world. Adapters implement these; tests use fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from hubfleet.model import GateResult, Live, Outcome, Plan, ReleaseId, State
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A process that has ended."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Runner(Protocol):
+    """Starts processes; the only way to do so."""
+
+    async def run(  # noqa: PLR0913 - a process has that many sides
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | bytes | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,  # added to the environment
+        timeout: float | None = None,  # seconds; the process group is stopped and TimeoutError raised
+        on_line: Callable[[str], None] | None = None,  # each line of stdout and stderr as it comes
+    ) -> Completed:
+        """Run to the end, whatever the exit code. ToolError where the program does not exist."""
+        ...
+
+
+class Tree(Protocol):
+    """One state of the repository's files: a revision or the working tree."""
+
+    @property
+    def commit(self) -> str | None:
+        """Full id of the commit that the tree is, or is based on; None where there is no commit."""
+        ...
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the tree differs from its commit."""
+        ...
+
+    def files(self) -> Mapping[str, str]:
+        """Posix path relative to the root → git blob id, for every file (symlinks included) that git would commit."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """The content of one file. FileNotFoundError where the tree has none."""
+        ...
+
+    def export(self, paths: Iterable[str], target: Path) -> None:
+        """Write these files below `target`, at the same relative paths."""
+        ...
+
+
+class Helm(Protocol):
+    """The helm program, for what needs no cluster."""
+
+    async def template(self, argv: Sequence[str]) -> str:
+        """The manifests that `helm template` prints. ToolError with helm's own message where it fails."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the cluster remembers of a release's last deploy (ConfigMap hubfleet/hubfleet-releases)."""
+
+    digest: str
+    commit: str | None
+    dirty: bool
+    plan: str
+    revision: int
+    gate: GateResult
+    rendered: str  # digest of the masked, rendered manifests
+
+
+class ClusterApi(Protocol):
+    """One cluster, as the planner and the executor see it. ClusterUnreachableError from any method."""
+
+    async def live(self) -> Mapping[str, Live]:
+        """Every release of the cluster that has a record or a Helm revision, by release name."""
+        ...
+
+    async def records(self) -> Mapping[str, Record]:
+        """The cluster's record, by release name; empty where there is none yet."""
+        ...
+
+    async def write_record(self, name: str, record: Record) -> None:
+        """Store one release's record; others are left as they are."""
+        ...
+
+    async def manifest(self, release: ReleaseId, revision: int) -> str:
+        """The manifests that Helm stored with a revision, hooks included."""
+        ...
+
+
+class Reporter(Protocol):
+    """Hears of everything that a person may want to see while it happens."""
+
+    def transition(self, release: ReleaseId, state: State, message: str = "") -> None:
+        """A release has changed its state."""
+        ...
+
+    def step(self, title: str, estimate: float | None = None) -> None:
+        """A step begins; `estimate` in seconds where one is known."""
+        ...
+
+    def finished(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:
+        """The deploy has ended."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
