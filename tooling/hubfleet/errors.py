@@ -28,6 +28,10 @@ class ToolError(HubfleetError):
     """A program that Hubfleet needs is missing, cannot be had, or failed."""
 
 
+class RenderError(ToolError):
+    """Helm cannot render a release: its chart or its values are at fault, not the program."""
+
+
 class ClusterUnreachableError(HubfleetError):
     """A cluster's API server does not answer; what runs there is unknown."""
 

@@ -188,6 +188,8 @@ class Release:
     display_name: str = ""
     domain: str | None = None
     gate: Gate = field(default_factory=Gate)
+    files: tuple[tuple[str, str], ...] = ()  # what helm reads: (place below a render's root, path in the tree)
+    images: tuple[tuple[str, str], ...] = ()  # those of ours: (name, tag)
 
     @property
     def digest(self) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from hubfleet.model import GateResult, Live, Outcome, Plan, ReleaseId, State
+    from hubfleet.model import GateResult, Live, Outcome, Plan, Release, ReleaseId, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,9 @@ class Completed:
 
     argv: tuple[str, ...]
     returncode: int
-    stdout: str
+    stdout: str  # decoded; what is no UTF-8 is replaced
     stderr: str
+    stdout_bytes: bytes = b""  # undecoded, for contents of files
 
 
 class Runner(Protocol):
@@ -56,6 +58,10 @@ class Tree(Protocol):
         """Posix path relative to the root → git blob id, for every file (symlinks included) that git would commit."""
         ...
 
+    def mode(self, path: str) -> str:
+        """Git's mode of one file: 100644, 100755 (executable) or 120000 (a symlink; its content is the target)."""
+        ...
+
     def read(self, path: str) -> bytes:
         """The content of one file. FileNotFoundError where the tree has none."""
         ...
@@ -69,7 +75,14 @@ class Helm(Protocol):
     """The helm program, for what needs no cluster."""
 
     async def template(self, argv: Sequence[str]) -> str:
-        """The manifests that `helm template` prints. ToolError with helm's own message where it fails."""
+        """The manifests that `helm template` prints. RenderError with helm's own message where it fails."""
+        ...
+
+    def staged(self, tree: Tree, release: Release) -> AbstractContextManager[Path]:
+        """A folder, private to this user and gone afterwards, with every file that helm reads of the release.
+
+        `commands.template` and `commands.upgrade` take it as `root`.
+        """
         ...
 
 
@@ -84,6 +97,18 @@ class Record:
     revision: int
     gate: GateResult
     rendered: str  # digest of the masked, rendered manifests
+
+
+class Cache(Protocol):
+    """Remembers results by content; may forget any of them at any time."""
+
+    def get(self, key: str) -> str | None:
+        """What was put under this key, if it is still there."""
+        ...
+
+    def put(self, key: str, value: str) -> None:
+        """Remember a value. Failing to do so is no error."""
+        ...
 
 
 class ClusterApi(Protocol):

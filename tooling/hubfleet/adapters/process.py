@@ -61,7 +61,9 @@ class Processes:
             raise
         finally:
             transport.close()  # kills what has not ended
-        return Completed(tuple(argv), transport.get_returncode() or 0, process.out.end(), process.err.end())
+        return Completed(
+            tuple(argv), transport.get_returncode() or 0, process.out.end(), process.err.end(), process.out.raw()
+        )
 
     async def _stop(self, pid: int, process: _Process) -> None:
         """End the whole group: SIGINT, as a person would, then SIGTERM, then SIGKILL."""
@@ -79,11 +81,13 @@ class _Text:
         self._on_line = on_line
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._parts: list[str] = []
+        self._bytes: list[bytes] = []
         self._tail = ""
 
     def take(self, data: bytes, *, final: bool = False) -> None:
         text = self._decoder.decode(data, final)
         self._parts.append(text)
+        self._bytes.append(data)
         if self._on_line:
             *lines, self._tail = (self._tail + text).split("\n")
             for line in lines:
@@ -95,6 +99,10 @@ class _Text:
         if self._on_line and self._tail:
             self._on_line(self._tail)
         return "".join(self._parts)
+
+    def raw(self) -> bytes:
+        """What was written, undecoded."""
+        return b"".join(self._bytes)
 
 
 class _Process(asyncio.SubprocessProtocol):
