@@ -138,7 +138,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of Helm values: a file of the tree, or values that Hubfleet computed (`path` then names their source)."""
+    """One layer of Helm values: a file, or values that Hubfleet computed (`path` then names their source)."""
 
     path: str
     values: str | None = None  # JSON text of computed values; None for a file

@@ -34,7 +34,7 @@ class Runner(Protocol):
         stdin: str | bytes | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,  # added to the environment
-        timeout: float | None = None,  # seconds; the process group is stopped and TimeoutError raised
+        timeout: float | None = None,  # noqa: ASYNC109 - seconds; the process group is stopped and TimeoutError raised
         on_line: Callable[[str], None] | None = None,  # each line of stdout and stderr as it comes
     ) -> Completed:
         """Run to the end, whatever the exit code. ToolError where the program does not exist."""
@@ -59,11 +59,11 @@ class Tree(Protocol):
         ...
 
     def mode(self, path: str) -> str:
-        """Git's mode of one file: 100644, 100755 (executable) or 120000 (a symlink; its content is the target)."""
+        """Return git's mode of one file: 100644, 100755 (executable) or 120000 (a symlink; its content is the target)."""
         ...
 
     def read(self, path: str) -> bytes:
-        """The content of one file. FileNotFoundError where the tree has none."""
+        """Return the content of one file. FileNotFoundError where the tree has none."""
         ...
 
     def export(self, paths: Iterable[str], target: Path) -> None:
@@ -75,11 +75,11 @@ class Helm(Protocol):
     """The helm program, for what needs no cluster."""
 
     async def template(self, argv: Sequence[str]) -> str:
-        """The manifests that `helm template` prints. RenderError with helm's own message where it fails."""
+        """Return the manifests that `helm template` prints. RenderError with helm's own message where it fails."""
         ...
 
     def staged(self, tree: Tree, release: Release) -> AbstractContextManager[Path]:
-        """A folder, private to this user and gone afterwards, with every file that helm reads of the release.
+        """Lay out, for this user alone and for the time of the context, every file that helm reads of the release.
 
         `commands.template` and `commands.upgrade` take it as `root`.
         """
@@ -103,7 +103,7 @@ class Cache(Protocol):
     """Remembers results by content; may forget any of them at any time."""
 
     def get(self, key: str) -> str | None:
-        """What was put under this key, if it is still there."""
+        """Return what was put under this key, if it is still there."""
         ...
 
     def put(self, key: str, value: str) -> None:
@@ -115,11 +115,11 @@ class ClusterApi(Protocol):
     """One cluster, as the planner and the executor see it. ClusterUnreachableError from any method."""
 
     async def live(self) -> Mapping[str, Live]:
-        """Every release of the cluster that has a record or a Helm revision, by release name."""
+        """Return every release of the cluster that has a record or a Helm revision, by release name."""
         ...
 
     async def records(self) -> Mapping[str, Record]:
-        """The cluster's record, by release name; empty where there is none yet."""
+        """Return the cluster's record, by release name; empty where there is none yet."""
         ...
 
     async def write_record(self, name: str, record: Record) -> None:
@@ -127,7 +127,7 @@ class ClusterApi(Protocol):
         ...
 
     async def manifest(self, release: ReleaseId, revision: int) -> str:
-        """The manifests that Helm stored with a revision, hooks included."""
+        """Return the manifests that Helm stored with a revision, hooks included."""
         ...
 
 
@@ -135,15 +135,15 @@ class Reporter(Protocol):
     """Hears of everything that a person may want to see while it happens."""
 
     def transition(self, release: ReleaseId, state: State, message: str = "") -> None:
-        """A release has changed its state."""
+        """Hear that a release has changed its state."""
         ...
 
     def step(self, title: str, estimate: float | None = None) -> None:
-        """A step begins; `estimate` in seconds where one is known."""
+        """Hear that a step begins; `estimate` in seconds where one is known."""
         ...
 
     def finished(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:
-        """The deploy has ended."""
+        """Hear that the deploy has ended."""
         ...
 
 

@@ -101,7 +101,7 @@ class _Text:
         return "".join(self._parts)
 
     def raw(self) -> bytes:
-        """What was written, undecoded."""
+        """Give what was written, undecoded."""
         return b"".join(self._bytes)
 
 
