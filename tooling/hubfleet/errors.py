@@ -52,3 +52,19 @@ class UsageError(HubfleetError):
     """The command line asks for something that does not exist."""
 
     exit_code = 64
+
+
+class GateError(HubfleetError):
+    """A release did not prove itself: its rollout or its health check failed."""
+
+
+class InterruptedDeployError(HubfleetError):
+    """The deploy was interrupted before its end; what is done is recorded."""
+
+    exit_code = 130
+
+
+class PartialError(HubfleetError):
+    """Some releases of the plan were not deployed."""
+
+    exit_code = 4

@@ -131,6 +131,91 @@ class ClusterApi(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod, as far as a wait for it needs to know."""
+
+    name: str
+    ready: bool
+    reason: str = (
+        ""  # why it does not run: ImagePullBackOff, CrashLoopBackOff, Unschedulable …; "" where nothing is wrong
+    )
+    message: str = ""  # what Kubernetes says about the reason
+    container: str = ""  # that the reason is about
+    restarts: int = 0
+    created: float = 0.0  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How far a Deployment, StatefulSet, DaemonSet or Job is with what was last asked of it."""
+
+    kind: str
+    name: str
+    ready: bool
+    detail: str = ""  # "0 of 1 ready"
+    failed: str = ""  # why it will not become ready by itself
+    pods: tuple[Pod, ...] = ()  # of its current generation
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An upgrade that a deployer began, left in the cluster until its outcome is recorded."""
+
+    plan: str
+    digest: str
+    revision: int  # of Helm, before
+    holder: str
+
+
+class DeployApi(ClusterApi, Protocol):
+    """What a deploy needs of a cluster beyond the planner's view. ClusterUnreachableError from any method."""
+
+    async def lock(self, holder: str, seconds: int) -> None:
+        """Take or renew the cluster's lease. LockedError where another holds it and it has not expired."""
+        ...
+
+    async def unlock(self, holder: str) -> None:
+        """Give the lease back if it is ours."""
+        ...
+
+    async def attempts(self) -> Mapping[str, Attempt]:
+        """Upgrades that were begun and never recorded, by release name."""
+        ...
+
+    async def write_attempt(self, name: str, attempt: Attempt) -> None:
+        """Say that an upgrade begins; `write_record` takes the word back."""
+        ...
+
+    async def forget_revision(self, release: ReleaseId, revision: int) -> None:
+        """Make Helm forget one revision. Its objects stay, and the next install adopts them."""
+        ...
+
+    async def ensure_namespace(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a namespace. The labels are set on an existing one too."""
+        ...
+
+    async def workloads(self, namespace: str, objects: Sequence[tuple[str, str]]) -> Sequence[Workload]:
+        """The state of each (kind, name) that is a workload; others are left out."""
+        ...
+
+    async def pods(self, namespace: str, labels: Mapping[str, str | None]) -> Sequence[Pod]:
+        """The pods with these labels; None stands for any value."""
+        ...
+
+    async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> Sequence[str]:
+        """The last lines of a container's log, of its last run where it has just restarted; empty where there is none."""
+        ...
+
+    async def events(self, namespace: str, name: str) -> Sequence[str]:
+        """What Kubernetes said about the object of this name, oldest first, repetitions left out."""
+        ...
+
+    async def secret(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """A Secret's values; None where it does not exist."""
+        ...
+
+
 class Reporter(Protocol):
     """Hears of everything that a person may want to see while it happens."""
 
