@@ -59,7 +59,7 @@ class Tree(Protocol):
         ...
 
     def mode(self, path: str) -> str:
-        """Return git's mode of one file: 100644, 100755 (executable) or 120000 (a symlink; its content is the target)."""
+        """Return git's mode of one file: 100644, 100755 (executable) or 120000 (a symlink to its content)."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -137,9 +137,7 @@ class Pod:
 
     name: str
     ready: bool
-    reason: str = (
-        ""  # why it does not run: ImagePullBackOff, CrashLoopBackOff, Unschedulable …; "" where nothing is wrong
-    )
+    reason: str = ""  # why it does not run: ImagePullBackOff, Unschedulable …; "" where nothing is wrong
     message: str = ""  # what Kubernetes says about the reason
     container: str = ""  # that the reason is about
     restarts: int = 0
@@ -196,23 +194,23 @@ class DeployApi(ClusterApi, Protocol):
         ...
 
     async def workloads(self, namespace: str, objects: Sequence[tuple[str, str]]) -> Sequence[Workload]:
-        """The state of each (kind, name) that is a workload; others are left out."""
+        """Read the state of each (kind, name) that is a workload; others are left out."""
         ...
 
     async def pods(self, namespace: str, labels: Mapping[str, str | None]) -> Sequence[Pod]:
-        """The pods with these labels; None stands for any value."""
+        """List the pods with these labels; None stands for any value."""
         ...
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> Sequence[str]:
-        """The last lines of a container's log, of its last run where it has just restarted; empty where there is none."""
+        """Read the end of a container's log, of its last run where it has just restarted; empty where there is none."""
         ...
 
     async def events(self, namespace: str, name: str) -> Sequence[str]:
-        """What Kubernetes said about the object of this name, oldest first, repetitions left out."""
+        """Tell what Kubernetes said about the object of this name, oldest first, repetitions left out."""
         ...
 
     async def secret(self, namespace: str, name: str) -> Mapping[str, str] | None:
-        """A Secret's values; None where it does not exist."""
+        """Read a Secret's values; None where it does not exist."""
         ...
 
 
