@@ -1,0 +1,146 @@
+"""Writes routes as Traefik's dynamic configuration (file provider). No I/O.
+
+Guarantees
+- A prefix matches whole segments: /user/ann/ takes /user/ann and /user/ann/x, never /user/anna.
+- It matches however a client spells the path: %40 for @, upper or lower case hex, encoded letters.
+- The longest prefix wins, a prefix with a host before one without.
+- The hub's metrics are not reachable.
+- No text of a route can leave its quotes, in Traefik's rule language or in the Go template that a file is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from route_agent.routes import Route
+
+# Traefik matches a path in which percent-encoded octets are decoded unless they stand for one of RFC 3986's reserved
+# characters or the percent sign: those stay as the client sent them. Other characters have one spelling.
+_ENCODED_ONLY = frozenset("/?#%")
+_EITHER_WAY = frozenset(":[]@!$&'()*+,;=")
+_MOST_SPELLINGS = 8
+
+_MARKER = "table-"
+_ROUTE = "route-"
+_AWAY = "hub-away"
+_NOBODY = "http://127.0.0.1:1"  # nothing listens there: the answer is the page for a hub that is away
+
+
+def configuration(routes: Iterable[Route], *, base_url: str, agent_url: str) -> dict[str, Any]:
+    """Traefik's whole dynamic configuration, with a marker by which `/api/http/middlewares` tells that it is served."""
+    table = {route.key: route for route in sorted(routes)}
+    routers = {_ROUTE + key: _router(key, route, base_url) for key, route in table.items()}
+    services = {_ROUTE + key: _service(route.target, hub=route.hub) for key, route in table.items()}
+    if not any(route.hub or route.prefix == "/" for route in table.values()):
+        routers[_AWAY] = {"rule": 'PathPrefix("/")', "priority": 1, "service": _AWAY, "middlewares": [_AWAY]}
+        services[_AWAY] = _service(_NOBODY)
+    away = {"status": ["502", "504"], "statusRewrites": {"502": 503, "504": 503}, "service": "agent", "query": "/away"}
+    http = {
+        "routers": routers,
+        "services": services | {"agent": _service(agent_url)},
+        "middlewares": {_AWAY: {"errors": away}},
+        "serversTransports": {"hub": {"forwardingTimeouts": {"dialTimeout": "5s"}}},
+    }
+    digest = hashlib.sha256(json.dumps(http, sort_keys=True).encode()).hexdigest()[:32]
+    http["middlewares"][_MARKER + digest] = {"replacePath": {"path": "/"}}
+    return {"http": http}
+
+
+def marker_of(configuration: Mapping[str, Any]) -> str:
+    """The name of the middleware that stands for this configuration; ValueError where it is not one of ours."""
+    try:
+        return next(name for name in configuration["http"]["middlewares"] if name.startswith(_MARKER))
+    except (KeyError, TypeError, StopIteration) as error:
+        message = "not a configuration of ours"
+        raise ValueError(message) from error
+
+
+def name_of(key: str) -> str:
+    """The name of a route's router and service in Traefik."""
+    return _ROUTE + key
+
+
+def key_of(name: str) -> str | None:
+    """The key of the route that a router's name (with or without `@file`) stands for; None where it is none of ours."""
+    return name.removeprefix(_ROUTE).removesuffix("@file") if name.startswith(_ROUTE) else None
+
+
+def rule(route: Route) -> str:
+    """Traefik's rule for a route."""
+    paths = " || ".join(_matchers(route.prefix))
+    if route.host:
+        return f"Host({_quote(route.host.partition(':')[0])}) && ({paths})"
+    return paths
+
+
+def _router(key: str, route: Route, base_url: str) -> dict[str, Any]:
+    priority = 10 + len(route.prefix) + (1_000_000 if route.host else 0)
+    router: dict[str, Any] = {"rule": rule(route), "priority": priority, "service": _ROUTE + key}
+    if route.hub:
+        metrics = _quote(f"{base_url}hub/metrics")
+        router |= {"rule": f"({rule(route)}) && !PathPrefix({metrics})", "middlewares": [_AWAY]}
+    return router
+
+
+def _service(url: str, *, hub: bool = False) -> dict[str, Any]:
+    transport = {"serversTransport": "hub"} if hub else {}
+    return {"loadBalancer": {"servers": [{"url": url}], **transport}}
+
+
+def _matchers(prefix: str) -> list[str]:
+    """Matchers of which one must hold."""
+    if prefix == "/":
+        return ['PathPrefix("/")']
+    characters = [_spellings(part) for part in re.findall(r"%[0-9A-Fa-f]{2}|[^%]|%", prefix.removesuffix("/"))]
+    spelt = [b"".join(choice) for choice in itertools.islice(itertools.product(*characters), _MOST_SPELLINGS + 1)]
+    if len(spelt) > _MOST_SPELLINGS:
+        return [f"PathRegexp({_quote(_pattern(characters))})"]
+    return [matcher for path in map(_text, spelt) for matcher in (f"Path({_quote(path)})", f"PathPrefix({_quote(path + '/')})")]
+
+
+def _spellings(part: str) -> tuple[bytes, ...]:
+    octets = unquote_to_bytes(part)
+    character = octets.decode("latin-1")
+    if character in _EITHER_WAY:
+        return octets, f"%{octets[0]:02X}".encode()
+    if character in _ENCODED_ONLY and part != "/":
+        return (f"%{octets[0]:02X}".encode(),)
+    return (octets,)
+
+
+def _pattern(characters: list[tuple[bytes, ...]]) -> str:
+    plain = b"".join(choice[0] if len(choice) == 1 else b"\0" for choice in characters)
+    choices = iter("(?:" + "|".join(map(_escape, map(_text, choice))) + ")" for choice in characters if len(choice) > 1)
+    pieces = [_escape(piece) for piece in _text(plain).split("\0")]
+    return "^" + "".join(itertools.chain(*itertools.zip_longest(pieces, choices, fillvalue=""))) + "(?:/|$)"
+
+
+def _escape(text: str) -> str:
+    """The text as a Go regular expression: as Python's, but for characters that Go does not let one escape."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _quote(text: str) -> str:
+    """A string literal of Go's; braces are escaped since Traefik reads the file as a Go template first."""
+    return '"' + "".join(map(_literal, text)) + '"'
+
+
+def _literal(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # an octet that is not UTF-8, as surrogateescape keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x20 or code == 0x7F or character in "\"\\{}`":
+        return f"\\x{code:02x}"
+    return character
