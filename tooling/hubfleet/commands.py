@@ -19,12 +19,12 @@ KEPT_REVISIONS = 10
 
 
 def template(release: Release, root: Path, *, helm: str = "helm") -> tuple[str, ...]:
-    """Render as an upgrade, hooks and tests included, without a cluster."""
+    """Render without a cluster what an upgrade would store: hooks and tests are in it, crds/ is not."""
     return (
         *(helm, "template", release.id.name, str(root / release.chart)),
         *("--namespace", release.id.namespace),
         *("--kube-version", release.kube_version),
-        *("--is-upgrade", "--include-crds"),
+        "--is-upgrade",
         *_values(release, root),
     )
 
@@ -72,11 +72,6 @@ def manifest(release: ReleaseId, revision: int, *, kubeconfig: Path, helm: str =
 def hooks(release: ReleaseId, revision: int, *, kubeconfig: Path, helm: str = "helm") -> tuple[str, ...]:
     """Print the hooks that Helm stored with a revision."""
     return (helm, "get", "hooks", release.name, "--revision", str(revision), *_target(release, kubeconfig))
-
-
-def test(release: ReleaseId, *, kubeconfig: Path, timeout: int, helm: str = "helm") -> tuple[str, ...]:
-    """Run the chart's own tests against a release. `timeout` in seconds."""
-    return (helm, "test", release.name, *_target(release, kubeconfig), "--logs", "--timeout", f"{timeout}s")
 
 
 def version(*, helm: str = "helm") -> tuple[str, ...]:

@@ -22,7 +22,7 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 
 
 def docker_ignored(paths: Iterable[str], rules: str) -> Iterator[str]:
-    """Yield the paths (relative to a build context) that its .dockerignore keeps out; the last rule that fits decides."""
+    """Yield the paths (relative to a build context) that a .dockerignore keeps out; the last rule that fits decides."""
     parsed = [(rule.startswith("!"), glob(rule.removeprefix("!").strip("/"))) for rule in _lines(rules)]
     for path in paths:
         ignored = False
