@@ -33,18 +33,20 @@ BOOTSTRAP = ("setuptools", "wheel")
 INTERRUPT, TERMINATE = 900.0, 60.0
 
 TOOLS = ("helm", "ct", "actionlint")
+# Words in capitals stand for files: see `expand`.
 LINTERS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("lint-imports", "--no-logo"),
     ("yamllint", "--strict", "."),
-    ("shellcheck", ".ci/run"),
-    ("hadolint", "images/hub/Dockerfile", "images/singleuser/Dockerfile", "images/route-agent/Dockerfile"),
+    ("shellcheck", "SCRIPTS"),
+    ("hadolint", "DOCKERFILES"),
     ("zizmor", "--offline", "--quiet", ".github/workflows"),
     ("actionlint",),
     ("ct", "lint", "--config", "ct.yaml", "--all"),
     ("python", "-m", "hubfleet", "check"),
 )
+SHEBANGS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
 TYPED = ("tooling", "tests", "noxfile.py")
 
 
@@ -137,7 +139,7 @@ def run_lint(session: nox.Session, _arguments: tuple[str, ...]) -> Result:
     begin = time.monotonic()
     python = development(session)
     tools(session, python)
-    failed = [argv for argv in LINTERS if not passes(session, python, argv)]
+    failed = [argv for argv in LINTERS if not passes(session, python, expand(session, argv))]
     return Result("lint", len(LINTERS) - len(failed), len(failed), 0, time.monotonic() - begin)
 
 
@@ -194,6 +196,19 @@ def insist(session: nox.Session, result: Result) -> None:
 def development(session: nox.Session) -> Path:
     """Give the Python of the environment that all tests and linters share."""
     return environment(session, "development", "images,dev") / "bin" / "python"
+
+
+def expand(session: nox.Session, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the repository's files in the place of the words that stand for them."""
+    listed = session.run(
+        *("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"), external=True, silent=True, log=False
+    )
+    files = [name for name in str(listed).split("\0") if (ROOT / name).is_file()]
+    groups = {
+        "DOCKERFILES": [name for name in files if Path(name).name == "Dockerfile"],
+        "SCRIPTS": [name for name in files if (ROOT / name).open("rb").readline().strip() in SHEBANGS],
+    }
+    return tuple(word for given in argv for word in groups.get(given, [given]))
 
 
 def environment(session: nox.Session, name: str, extras: str) -> Path:
