@@ -20,18 +20,18 @@ class Route:
     """Requests below `prefix` (of `host`, where one is given) go to `target`."""
 
     prefix: str  # percent-encoded as JupyterHub writes it, with both slashes: /user/ann/
-    host: str | None
+    host: str  # "" for any
     target: str  # http://10.0.0.7:8888
     hub: bool = False  # leads to the hub itself
 
     @property
     def key(self) -> str:
         """Names the route in Traefik and in the questions that the hub asks; the same at every replica."""
-        return hashlib.sha256(f"{self.host or ''}{self.prefix}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{self.host}{self.prefix}".encode()).hexdigest()[:32]
 
 
 def from_slice(slice_: dict[str, Any]) -> Route:
-    """The route that an EndpointSlice stands for; ValueError where it is none.
+    """Return the route that an EndpointSlice stands for; ValueError where it is none.
 
     Conditions are not looked at: a route goes when its object goes. When kubelets fall silent every
     pod of theirs is marked NotReady though the servers still run.
@@ -49,7 +49,7 @@ def from_slice(slice_: dict[str, Any]) -> Route:
 
 
 def from_entry(text: str) -> Route:
-    """The route that one value of the ConfigMap stands for; ValueError where it is none."""
+    """Return the route that one value of the ConfigMap stands for; ValueError where it is none."""
     try:
         entry = json.loads(text)
         return _route(entry, entry["target"])
@@ -59,15 +59,12 @@ def from_entry(text: str) -> Route:
 
 
 def _route(said: dict[str, Any], target: str) -> Route:
-    prefix, host = said["prefix"], said.get("host")
+    prefix, host = said["prefix"], said.get("host") or ""
     if not (isinstance(prefix, str) and prefix.startswith("/") and prefix.endswith("/")):
         message = f"expected a prefix that begins and ends with /, found {prefix!r}"
         raise ValueError(message)
-    if not (host is None or isinstance(host, str)):
-        message = f"expected a host name, found {host!r}"
-        raise ValueError(message)
-    if not (isinstance(target, str) and target.startswith(("http://", "https://"))):
-        message = f"expected a target URL, found {target!r}"
+    if not (isinstance(host, str) and isinstance(target, str) and target.startswith(("http://", "https://"))):
+        message = f"expected a host name and a target URL, found {host!r} and {target!r}"
         raise ValueError(message)
     data = said.get("data") or {}
-    return Route(prefix, host or None, target, hub=data.get("hub") is True)
+    return Route(prefix, host, target, hub=data.get("hub") is True)

@@ -28,6 +28,10 @@ _ENCODED_ONLY = frozenset("/?#%")
 _EITHER_WAY = frozenset(":[]@!$&'()*+,;=")
 _MOST_SPELLINGS = 8
 
+_NOT_UTF8 = range(0xDC80, 0xDD00)  # octets as surrogateescape keeps them
+_CONTROLS = frozenset((*range(0x20), 0x7F))
+
+_WEB = ["web"]  # the entry point; metrics and API have others
 _MARKER = "table-"
 _ROUTE = "route-"
 _AWAY = "hub-away"
@@ -40,7 +44,13 @@ def configuration(routes: Iterable[Route], *, base_url: str, agent_url: str) -> 
     routers = {_ROUTE + key: _router(key, route, base_url) for key, route in table.items()}
     services = {_ROUTE + key: _service(route.target, hub=route.hub) for key, route in table.items()}
     if not any(route.hub or route.prefix == "/" for route in table.values()):
-        routers[_AWAY] = {"rule": 'PathPrefix("/")', "priority": 1, "service": _AWAY, "middlewares": [_AWAY]}
+        routers[_AWAY] = {
+            "entryPoints": _WEB,
+            "rule": 'PathPrefix("/")',
+            "priority": 1,
+            "service": _AWAY,
+            "middlewares": [_AWAY],
+        }
         services[_AWAY] = _service(_NOBODY)
     away = {"status": ["502", "504"], "statusRewrites": {"502": 503, "504": 503}, "service": "agent", "query": "/away"}
     http = {
@@ -55,21 +65,22 @@ def configuration(routes: Iterable[Route], *, base_url: str, agent_url: str) -> 
 
 
 def marker_of(configuration: Mapping[str, Any]) -> str:
-    """The name of the middleware that stands for this configuration; ValueError where it is not one of ours."""
+    """Return the name of the middleware that stands for this configuration; ValueError where it is not one of ours."""
     try:
-        return next(name for name in configuration["http"]["middlewares"] if name.startswith(_MARKER))
+        names: Iterable[str] = configuration["http"]["middlewares"]
+        return next(name for name in names if name.startswith(_MARKER))
     except (KeyError, TypeError, StopIteration) as error:
         message = "not a configuration of ours"
         raise ValueError(message) from error
 
 
 def name_of(key: str) -> str:
-    """The name of a route's router and service in Traefik."""
+    """Return the name of a route's router and service in Traefik."""
     return _ROUTE + key
 
 
 def key_of(name: str) -> str | None:
-    """The key of the route that a router's name (with or without `@file`) stands for; None where it is none of ours."""
+    """Return the key of the route that a router's name (with or without `@file`) stands for; None for others."""
     return name.removeprefix(_ROUTE).removesuffix("@file") if name.startswith(_ROUTE) else None
 
 
@@ -83,7 +94,7 @@ def rule(route: Route) -> str:
 
 def _router(key: str, route: Route, base_url: str) -> dict[str, Any]:
     priority = 10 + len(route.prefix) + (1_000_000 if route.host else 0)
-    router: dict[str, Any] = {"rule": rule(route), "priority": priority, "service": _ROUTE + key}
+    router: dict[str, Any] = {"entryPoints": _WEB, "rule": rule(route), "priority": priority, "service": _ROUTE + key}
     if route.hub:
         metrics = _quote(f"{base_url}hub/metrics")
         router |= {"rule": f"({rule(route)}) && !PathPrefix({metrics})", "middlewares": [_AWAY]}
@@ -103,7 +114,11 @@ def _matchers(prefix: str) -> list[str]:
     spelt = [b"".join(choice) for choice in itertools.islice(itertools.product(*characters), _MOST_SPELLINGS + 1)]
     if len(spelt) > _MOST_SPELLINGS:
         return [f"PathRegexp({_quote(_pattern(characters))})"]
-    return [matcher for path in map(_text, spelt) for matcher in (f"Path({_quote(path)})", f"PathPrefix({_quote(path + '/')})")]
+    return [
+        matcher
+        for path in map(_text, spelt)
+        for matcher in (f"Path({_quote(path)})", f"PathPrefix({_quote(path + '/')})")
+    ]
 
 
 def _spellings(part: str) -> tuple[bytes, ...]:
@@ -124,7 +139,7 @@ def _pattern(characters: list[tuple[bytes, ...]]) -> str:
 
 
 def _escape(text: str) -> str:
-    """The text as a Go regular expression: as Python's, but for characters that Go does not let one escape."""
+    """Return the text as a Go regular expression: Python's escape does too much for it."""
     return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
 
 
@@ -133,14 +148,12 @@ def _text(octets: bytes) -> str:
 
 
 def _quote(text: str) -> str:
-    """A string literal of Go's; braces are escaped since Traefik reads the file as a Go template first."""
+    """Return a string literal of Go's; braces are escaped since Traefik reads the file as a Go template first."""
     return '"' + "".join(map(_literal, text)) + '"'
 
 
 def _literal(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # an octet that is not UTF-8, as surrogateescape keeps it
+    if code in _NOT_UTF8:
         return f"\\x{code - 0xDC00:02x}"
-    if code < 0x20 or code == 0x7F or character in "\"\\{}`":
-        return f"\\x{code:02x}"
-    return character
+    return f"\\x{code:02x}" if code in _CONTROLS or character in '"\\{}`' else character
