@@ -18,7 +18,10 @@ from hubfleet.ports import Completed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hubfleet.ports import Runner
+
 _LEFT_OVER_OUTPUT = 2.0  # seconds that a daemon left behind may hold the pipes after the process itself has ended
+_SAID = 12  # lines of a failed command that its error repeats
 _GET = {
     "docker": "install Docker (https://docs.docker.com/engine/install/)",
     "git": "install git (Debian, Ubuntu: apt-get install git)",
@@ -170,3 +173,30 @@ def _feed(transport: asyncio.SubprocessTransport, stdin: str | bytes | None) -> 
 def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+async def checked(  # noqa: PLR0913 - the runner's own options go on to it
+    runner: Runner,
+    argv: Sequence[str],
+    failure: str,
+    *,
+    hint: str = "",
+    stdin: str | bytes | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - goes on to the runner
+    on_line: Callable[[str], None] | None = None,
+) -> str:
+    """Run and return stdout; where that fails, ToolError: `failure`, the last lines that were said, `hint`."""
+    try:
+        done = await runner.run(argv, stdin=stdin, cwd=cwd, env=env, timeout=timeout, on_line=on_line)
+    except TimeoutError as error:
+        raise ToolError(_message(failure, str(error), hint)) from error
+    if done.returncode:
+        said = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-_SAID:])
+        raise ToolError(_message(failure, said or f"exit code {done.returncode}", hint))
+    return done.stdout
+
+
+def _message(failure: str, said: str, hint: str) -> str:
+    return f"{failure}: {said}" + (f"\n{hint}" if hint else "")

@@ -1,0 +1,3 @@
+module hubfleet.local/pause
+
+go 1.24.0
