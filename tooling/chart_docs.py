@@ -93,9 +93,10 @@ def leaves(whole: Schema, schema: Schema, values: Any, path: str) -> Iterator[tu
 
 
 def resolve(whole: Schema, said: Schema) -> Schema:
-    """Follow a reference into the schema's definitions."""
-    name = said.get("$ref", "").rpartition("/")[2]
-    found: Schema = whole["definitions"][name] if name else said
+    """Follow a reference within the schema, such as `#/definitions/image`."""
+    found: Schema = whole if "$ref" in said else said
+    for part in said.get("$ref", "#").split("/")[1:]:
+        found = found[part]
     return found
 
 
