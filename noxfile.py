@@ -44,6 +44,7 @@ LINTERS: tuple[tuple[str, ...], ...] = (
     ("zizmor", "--offline", "--quiet", ".github/workflows"),
     ("actionlint",),
     ("ct", "lint", "--config", "ct.yaml", "--all"),
+    ("python", "tooling/chart_docs.py", "--check"),
     ("python", "-m", "hubfleet", "check"),
 )
 SHEBANGS = (b"#!/bin/sh", b"#!/bin/bash", b"#!/usr/bin/env bash")
