@@ -57,8 +57,8 @@ class Trouble:
 class Watch:
     """Remembers since when each pod has had its trouble."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, patience: Mapping[str, float] = PATIENCE) -> None:
+        self._clock, self._patience = clock, patience
         self._since: dict[tuple[str, str], float] = {}
 
     def final(self, owner: str, pods: Iterable[Pod]) -> Trouble | None:
@@ -68,7 +68,7 @@ class Watch:
             since = self._since.setdefault((pod.name, kind), self._clock.now())
             if kind == "crash" and pod.restarts >= _RESTARTS:
                 return Trouble(owner, pod)
-            if kind in PATIENCE and self._clock.now() - since >= PATIENCE[kind]:
+            if kind in self._patience and self._clock.now() - since >= self._patience[kind]:
                 return Trouble(owner, pod)
         return None
 
@@ -83,6 +83,16 @@ def workloads_of(manifest: str) -> tuple[tuple[str, str], ...]:
         if "helm.sh/hook" not in (metadata.get("annotations") or {}):
             found.append((str(document["kind"]), str(metadata["name"])))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """Which pods to look at while something else goes on."""
+
+    owner: str  # what they are, for a person
+    labels: Mapping[str, str | None]
+    ignored: frozenset[str] = frozenset()  # names of pods whose trouble is old
+    bearable: frozenset[str] = frozenset()  # reasons that somebody else bears with
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +120,12 @@ class Rollout:
                 raise GateError(await self._late(waiting, seconds))
             await self.clock.sleep(POLL)
 
-    async def unless_broken(self, work: Awaitable[T], labels: Mapping[str, str | None], owner: str) -> T:
-        """Do the work, but stop it, politely, where a pod with these labels will never run.
+    async def unless_broken(self, work: Awaitable[T], pods: Pods) -> T:
+        """Do the work, but stop it, politely, where one of these pods will never run.
 
         GateError with the pod's reason, log and events then.
         """
-        task, watch = asyncio.ensure_future(work), asyncio.ensure_future(self._first_trouble(labels, owner))
+        task, watch = asyncio.ensure_future(work), asyncio.ensure_future(self._first_trouble(pods))
         try:
             await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
@@ -124,6 +134,11 @@ class Rollout:
         finally:
             await _cancelled(watch)
             await _cancelled(task)
+
+    async def ill(self, pods: Pods) -> Trouble | None:
+        """Return a pod that has some trouble now, however short."""
+        found = [pod for pod in await self.cluster.pods(self.namespace, pods.labels) if pod.name not in pods.ignored]
+        return next((Trouble(pods.owner, pod) for pod in found if pod.reason), None)
 
     async def explain(self, trouble: Trouble) -> str:
         """Say what is wrong with a pod, with the end of its log and what Kubernetes said about it."""
@@ -135,11 +150,12 @@ class Rollout:
             lines += [f"  event: {event}" for event in (await self.cluster.events(self.namespace, pod.name))[-_EVENTS:]]
         return "\n".join(lines)
 
-    async def _first_trouble(self, labels: Mapping[str, str | None], owner: str) -> Trouble:
-        watch = Watch(self.clock)
+    async def _first_trouble(self, pods: Pods) -> Trouble:
+        watch = Watch(self.clock, {reason: PATIENCE[reason] for reason in PATIENCE if reason not in pods.bearable})
         while True:
             with suppress(ClusterUnreachableError):  # the work itself will say so
-                if trouble := watch.final(owner, await self.cluster.pods(self.namespace, labels)):
+                found = await self.cluster.pods(self.namespace, pods.labels)
+                if trouble := watch.final(pods.owner, [pod for pod in found if pod.name not in pods.ignored]):
                     return trouble
             await self.clock.sleep(POLL)
 

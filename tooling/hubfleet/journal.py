@@ -1,0 +1,114 @@
+"""An append-only audit of one deploy, beside a copy of its plan. Makes resuming quicker; the truth is the record.
+
+Each line is `<checksum> <json>` and reaches the disk before `append` returns, so whatever is killed when, all that
+was appended is there; of the last line a part may be missing, and it is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubfleet.errors import HubfleetError
+from hubfleet.model import ReleaseId, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SUM = 16  # hex digits
+STARTED, TRANSITION, FINISHED, ABANDONED = "started", "transition", "finished", "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened."""
+
+    at: float  # seconds since the epoch
+    event: str
+    release: str = ""
+    state: str = ""
+    message: str = ""
+
+
+class JournalError(HubfleetError):
+    """A journal was changed by something else than Hubfleet."""
+
+
+class Journal:
+    """The journal of one plan, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "journal.jsonl"
+
+    def append(self, entry: Entry) -> None:
+        """Write one line to the disk."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_torn_line()
+        with self.file.open("ab") as file:
+            file.write(line(entry))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read all that was appended. JournalError where a line within was changed."""
+        try:
+            data = self.file.read_bytes()
+        except FileNotFoundError:
+            return ()
+        return parse(data, str(self.file))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a deploy of this plan began and neither ended nor was given up."""
+        events = [entry.event for entry in self.entries()]
+        return STARTED in events and not {FINISHED, ABANDONED} & set(events)
+
+    @property
+    def ended(self) -> str:
+        """How the deploy ended: `finished`, `abandoned`, or "" where it did not."""
+        return next((entry.event for entry in self.entries() if entry.event in {FINISHED, ABANDONED}), "")
+
+    def touched(self) -> frozenset[ReleaseId]:
+        """Return the releases whose revision this deploy may have moved."""
+        running = (State.RUNNING, State.IN_DOUBT)
+        return frozenset(ReleaseId.parse(entry.release) for entry in self.entries() if entry.state in running)
+
+    def _drop_torn_line(self) -> None:
+        """Cut off what a kill has left of a line, so that it spoils no other."""
+        if self.file.exists() and (data := self.file.read_bytes()) and not data.endswith(b"\n"):
+            os.truncate(self.file, data.rfind(b"\n") + 1)
+
+
+def line(entry: Entry) -> bytes:
+    """Return the line that stands for an entry, newline included."""
+    text = json.dumps([entry.at, entry.event, entry.release, entry.state, entry.message], ensure_ascii=True)
+    return f"{_checksum(text)} {text}\n".encode()
+
+
+def parse(data: bytes, name: str) -> tuple[Entry, ...]:
+    """Return the entries of a journal: without its last line where that is torn; an unsound one before is an error."""
+    lines = data.split(b"\n")[:-1]  # what follows the last newline was torn off
+    entries = [_entry(text) for text in lines]
+    if entries and entries[-1] is None:
+        entries.pop()
+    if None in entries:
+        message = (
+            f"{name}:{entries.index(None) + 1}: not what was written there; the cluster's record tells what is done:"
+            " give this deploy up with `hubfleet deploy --abandon`, then plan again"
+        )
+        raise JournalError(message)
+    return tuple(entry for entry in entries if entry)
+
+
+def _entry(text: bytes) -> Entry | None:
+    checksum, _, content = text.decode("utf-8", "replace").partition(" ")
+    if checksum != _checksum(content):
+        return None
+    return Entry(*json.loads(content))
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_SUM]
