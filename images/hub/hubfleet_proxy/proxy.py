@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.proxy import Proxy
@@ -19,13 +20,14 @@ from hubfleet_proxy.routes import Route, address_of, entry_of, pod_of, routes_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _AT_ONCE = 50  # routes that are written at the same time: a hub that starts may have thousands
 
 
 class KubernetesProxy(Proxy):  # type: ignore[misc]  # JupyterHub has no types
     """Keeps each route as an object of the cluster, which the route agents beside the Traefik replicas follow."""
 
-    namespace = Unicode(config=True, help="The namespace of the hub, its proxies and its users' pods.")
+    namespace = Unicode(config=True, help="The namespace of the hub and its users' pods; default: this pod's.")
     api_token = Unicode(config=True, help="What the route agents expect as bearer token.")
     agent_service = Unicode("proxy-api", config=True, help="The headless Service that selects the proxy's pods.")
     agent_port = Integer(8001, config=True, help="The port that the route agents listen on.")
@@ -38,6 +40,10 @@ class KubernetesProxy(Proxy):  # type: ignore[misc]  # JupyterHub has no types
         """,
     )
     api_timeout = Float(30.0, config=True, help="Seconds to try again while the Kubernetes API does not answer.")
+
+    @default("namespace")
+    def _default_namespace(self) -> str:
+        return _NAMESPACE.read_text().strip()
 
     @default("should_start")
     def _default_should_start(self) -> bool:
