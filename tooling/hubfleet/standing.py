@@ -1,4 +1,4 @@
-"""Tells where a planned release stands on its cluster now: as planned, done, begun by this very plan, or stale. Pure."""
+"""Tells where a planned release stands on its cluster now: as planned, done, begun by this plan, or stale. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hubfleet.ports import Attempt, Record
 
 ABSENT = Live(0, "absent")
+_OWN_REVISIONS = 2  # that an attempt may have made: the upgrade, and the way back from it
 
 
 class Standing(StrEnum):
@@ -35,14 +36,17 @@ class Sight:
     attempts: Mapping[str, Attempt]
 
 
-def standing(row: PlannedRelease, plan: str, sight: Sight, *, against_live: bool, touched: bool) -> Standing:
-    """Judge one release. `touched` says that the journal knows of an upgrade; the cluster's own word comes first."""
+def standing(row: PlannedRelease, plan: str, sight: Sight, *, against_live: bool) -> Standing:
+    """Judge one release by what the cluster itself remembers, so that any machine comes to the same answer."""
     name = row.id.name
     live, record, attempt = sight.live.get(name, ABSENT), sight.records.get(name), sight.attempts.get(name)
-    if record and record.plan == plan and record.digest == row.digest and record.gate is GateResult.PASSED:
-        return Standing.DONE if record.revision == live.revision else Standing.STALE
-    if touched or plan in {attempt and attempt.plan, record and record.plan}:
-        return Standing.BEGUN
+    if attempt and attempt.plan == plan:
+        return Standing.BEGUN if live.revision <= attempt.revision + _OWN_REVISIONS else Standing.STALE
+    if record and record.plan == plan:
+        if record.revision != live.revision:
+            return Standing.STALE
+        done = record.digest == row.digest and record.gate is GateResult.PASSED
+        return Standing.DONE if done else Standing.BEGUN
     planned = row.live or (ABSENT if against_live else live)
     return Standing.AS_PLANNED if planned.revision == live.revision else Standing.STALE
 
