@@ -32,7 +32,7 @@ BOOTSTRAP = ("setuptools", "wheel")
 # doubt: more time than one release may take.
 INTERRUPT, TERMINATE = 900.0, 60.0
 
-TOOLS = ("helm", "ct", "actionlint")
+TOOLS = ("helm", "kubectl", "ct", "actionlint")
 # Words in capitals stand for files: see `expand`.
 LINTERS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "."),
