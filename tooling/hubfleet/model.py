@@ -175,6 +175,38 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """One node of a kind cluster."""
+
+    name: str
+    role: str  # control-plane | worker
+    running: bool  # its container
+    ready: bool  # as Kubernetes sees it
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """What is known of a kind cluster of this machine; without nodes it does not exist."""
+
+    name: str
+    nodes: tuple[NodeStatus, ...] = ()
+    complete: bool = False  # False where a set-up was cut short
+    kubernetes_version: str | None = None  # "1.36.3"; None where the API server does not answer
+    image: str | None = None  # of its nodes
+    port: int | None = None  # on 127.0.0.1
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything of it."""
+        return bool(self.nodes)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it is complete and every node is ready."""
+        return self.complete and self.exists and all(node.ready for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Everything that one Helm release is made of. Equality of `digest` is "nothing to do"."""
 
