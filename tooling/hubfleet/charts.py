@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 LEFT_OUT = ("README*", "ci/**", "tests/**", ".helmignore")
 SYMLINK = "120000"
 MOST_LINKS = 40
+
+_ACTION = re.compile(r"\{\{-?(?!-?\s*/\*)(.*?)\}\}", re.DOTALL)  # not {{/* a comment */}}
+_RANDOM = re.compile(
+    r"(?<![\w.$])(rand\w+|gen\w*(?:CA|Cert|PrivateKey)\w*|derivePassword|uuidv4|now|ago|htpasswd|bcrypt|lookup)(?!\w)"
+)
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,22 @@ def follow(tree: Tree, path: str) -> tuple[str, list[str]]:
         links.append(path)
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), tree.read(path).decode("utf-8", "replace")))
     return path, links
+
+
+def texts(tree: Tree, files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield (path in the tree, text) of a chart's templates, those of the charts beneath it included."""
+    for place, source in files:
+        if "/templates/" in place:
+            yield source, _text(tree, source)
+
+
+def random_functions(text: str) -> list[tuple[int, str]]:
+    """Return (line, name) of each function in a template whose value differs with every render or every cluster."""
+    return [
+        (text.count("\n", 0, action.start(1) + match.start()) + 1, match[1])
+        for action in _ACTION.finditer(text)
+        for match in _RANDOM.finditer(_TEXT.sub(lambda quoted: " " * len(quoted[0]), action[1]))
+    ]
 
 
 def _collect(tree: Tree, folder: str, *, place: str, via: tuple[str, ...], prefix: str) -> Chart:
@@ -142,10 +165,3 @@ def _local(entry: Mapping[str, object], folder: str) -> _Dependency | None:
 
 def _text(tree: Tree, path: str) -> str:
     return tree.read(path).decode("utf-8", "replace") if path in tree.files() else ""
-
-
-def texts(tree: Tree, files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield (path in the tree, text) of a chart's templates, those of the charts beneath it included."""
-    for place, source in files:
-        if "/templates/" in place:
-            yield source, _text(tree, source)

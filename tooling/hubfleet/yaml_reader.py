@@ -62,14 +62,15 @@ class Document:
 
 def read_yaml(data: bytes, file: str) -> Document:
     """Read the first document of a file; ProblemsError where Helm would refuse it."""
-    try:
-        loader = _Loader(data)
-        node = loader.get_node() if loader.check_node() else None
-    except yaml.YAMLError as error:
-        raise ProblemsError([_refused(error, file)]) from error
-    reader = _Reader(file)
-    value = reader.value(node, ()) if node is not None else None
-    return Document(file, value, reader.lines, tuple(reader.warnings))
+    for node in _nodes(data, file):
+        reader = _Reader(file)
+        return Document(file, reader.value(node, ()), reader.lines, tuple(reader.warnings))
+    return Document(file, None, {})
+
+
+def read_documents(data: bytes, file: str) -> list[object]:
+    """Read the values of all documents of a file; ProblemsError where Helm would refuse one."""
+    return [_Reader(file).value(node, ()) for node in _nodes(data, file)]
 
 
 def dotted(path: Path) -> str:
@@ -88,6 +89,15 @@ def resolve(text: str) -> object:
         message = "a number that JSON cannot hold"
         raise ValueError(message)
     return _number(text)
+
+
+def _nodes(data: bytes, file: str) -> Iterator[yaml.Node]:
+    try:
+        loader = _Loader(data)
+        while loader.check_node():
+            yield loader.get_node()
+    except yaml.YAMLError as error:
+        raise ProblemsError([_refused(error, file)]) from error
 
 
 class _Loader(yaml.CBaseLoader):
