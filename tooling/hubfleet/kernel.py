@@ -87,9 +87,7 @@ async def _output(channel: Channel) -> str:
 
 def _hear(heard: _Heard, kind: str, content: dict[str, Any]) -> None:
     if kind == "error":
-        traceback = _ANSI.sub("", "\n".join(content.get("traceback", ())))
-        message = f"the cell raised {content['ename']}: {content['evalue']}\n{traceback}".rstrip()
-        raise GateError(message)
+        raise GateError(_raised(content))
     if kind == "stream" and content["name"] == "stdout":
         heard.text.append(content["text"])
     elif kind == "execute_result":
@@ -98,6 +96,13 @@ def _hear(heard: _Heard, kind: str, content: dict[str, Any]) -> None:
         heard.idle = content["execution_state"] == "idle"
     elif kind == "execute_reply":
         heard.replied = True
+
+
+def _raised(content: dict[str, Any]) -> str:
+    """Say what the cell raised and where in it; IPython's rule and headline would look like a fault of ours."""
+    lines = _ANSI.sub("", "\n".join(content.get("traceback", ()))).splitlines()
+    shown = [line for line in lines if line.strip("-") and "Traceback (most recent call last)" not in line]
+    return "\n".join([f"the cell raised {content['ename']}: {content['evalue']}", *shown[:-1]])
 
 
 _MESSAGE_ID = "hubfleet-gate"

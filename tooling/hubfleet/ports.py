@@ -97,6 +97,7 @@ class Record:
     revision: int
     gate: GateResult
     rendered: str  # digest of the masked, rendered manifests
+    proven: int = 0  # Helm's newest revision that is known to have passed its gate: the one to go back to
 
 
 class Cache(Protocol):

@@ -72,18 +72,17 @@ class Upgrader:
     async def verify(self, row: PlannedRelease, release: Release, say: Callable[[str], None]) -> Outcome:
         """Run the gate of what runs, and record its result."""
         record, live = (await self.cluster.records()).get(release.id.name), await self._live(release)
-        gate, message = await self._proven(release, live.revision, say)
+        gate = GateResult.PASSED
+        try:
+            message = await self.gates.prove(release, live.revision, self.policy.timeout, say)
+        except GateError as error:
+            gate, message = GateResult.FAILED, str(error)
         if record:
-            await self.cluster.write_record(release.id.name, replace(record, gate=gate, plan=self.source.plan))
+            proven = live.revision if gate is GateResult.PASSED else record.proven
+            told = replace(record, gate=gate, plan=self.source.plan, proven=proven)
+            await self.cluster.write_record(release.id.name, told)
         state = State.DONE if gate is GateResult.PASSED else State.FAILED
         return Outcome(release.id, state, row.action, message, live.revision, gate)
-
-    async def _proven(self, release: Release, revision: int, say: Callable[[str], None]) -> tuple[GateResult, str]:
-        try:
-            proven = await self.gates.prove(release, revision, self.policy.timeout, say)
-        except GateError as error:
-            return GateResult.FAILED, str(error)
-        return GateResult.PASSED, proven
 
     async def _live(self, release: Release) -> Live:
         return (await self.cluster.live()).get(release.id.name, ABSENT)
@@ -107,9 +106,9 @@ class Upgrader:
         return await self._live(release)
 
     async def _good_revision(self, release: Release, live: Live) -> int:
-        """Return the recorded revision; 0 stands for the one before in helm's words."""
+        """Return the revision that is known to be good; 0 stands for the one before in helm's words."""
         record = (await self.cluster.records()).get(release.id.name)
-        return record.revision if record and record.revision < live.revision else 0
+        return record.proven if record and record.proven < live.revision else 0
 
     async def _upgrade(self, release: Release, say: Callable[[str], None]) -> None:
         """Run helm; a hook whose pod will never run ends it early."""
@@ -145,18 +144,17 @@ class Upgrader:
     async def _recover(
         self, row: PlannedRelease, release: Release, message: str, say: Callable[[str], None]
     ) -> Outcome:
-        """Go back to the recorded revision; a first install stays for a look at it, or goes, by policy."""
+        """Go back to the revision that last passed; a first install stays for a look at it, or goes, by policy."""
         record, live = (await self.cluster.records()).get(release.id.name), await self._live(release)
-        good = record if record and record.gate is not GateResult.FAILED else None
-        if good and live.revision == good.revision:
-            await self.cluster.write_record(release.id.name, good)  # helm changed nothing; this ends the attempt
+        if record and live.revision == record.revision:
+            await self.cluster.write_record(release.id.name, record)  # helm changed nothing; this ends the attempt
             return Outcome(release.id, State.FAILED, row.action, message, live.revision, GateResult.FAILED)
-        if good:
-            say(f"going back to revision {good.revision}: {message.splitlines()[0]}")
+        if record and record.proven:
+            say(f"going back to revision {record.proven}: {message.splitlines()[0]}")
             try:
-                return await self._back(row, release, good, message, say)
+                return await self._back(row, release, record, message, say)
             except GateError as error:
-                message = f"{message}\nthe way back to revision {good.revision} failed too: {error}"
+                message = f"{message}\nthe way back to revision {record.proven} failed too: {error}"
         elif self.policy.first_install_failed == "uninstall" and not record:
             say("uninstalling what never worked")
             argv = commands.uninstall(release.id, kubeconfig=self.kubeconfig, timeout=self.policy.timeout)
@@ -166,20 +164,22 @@ class Upgrader:
         return Outcome(release.id, State.FAILED, row.action, message, revision, GateResult.FAILED)
 
     async def _back(
-        self, row: PlannedRelease, release: Release, good: Record, message: str, say: Callable[[str], None]
+        self, row: PlannedRelease, release: Release, record: Record, message: str, say: Callable[[str], None]
     ) -> Outcome:
-        """Roll back, prove what runs then, and record it: the next plan starts from there."""
-        await self._rollback(release, good.revision)
+        """Roll back and wait for the rollout. What runs then is recorded as failed: the next plan looks at it again."""
+        await self._rollback(release, record.proven)
         revision = (await self._live(release)).revision
-        gate, proof = await self._proven(release, revision, say)
-        again = replace(good, plan=self.source.plan, revision=revision, gate=gate)
+        say(f"waiting for the rollout of revision {record.proven}")
+        await self.gates.rollout(release, revision, self.policy.timeout)
+        again = replace(record, plan=self.source.plan, revision=revision, gate=GateResult.FAILED, proven=revision)
         await self.cluster.write_record(release.id.name, again)
-        verdict = "which holds" if gate is GateResult.PASSED else f"which fails too: {proof}"
-        said = f"{message}\nrolled back to revision {good.revision} (as revision {revision}), {verdict}"
+        said = f"{message}\nrolled back to revision {record.proven}, which runs as revision {revision}"
         return Outcome(release.id, State.ROLLED_BACK, row.action, said, revision, GateResult.FAILED)
 
     async def _record(self, row: PlannedRelease, release: Release, revision: int, gate: GateResult) -> None:
-        tree = self.source.tree
+        tree, name = self.source.tree, release.id.name
+        before = (await self.cluster.records()).get(name)
+        proven = revision if gate is GateResult.PASSED else (before.proven if before else 0)
         rendered = await self.fingerprint(release)
-        record = Record(row.digest, tree.commit, tree.dirty, self.source.plan, revision, gate, rendered)
-        await self.cluster.write_record(release.id.name, record)
+        record = Record(row.digest, tree.commit, tree.dirty, self.source.plan, revision, gate, rendered, proven)
+        await self.cluster.write_record(name, record)
