@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SECONDS = {"hub": 70.0, "singleuser": 110.0, "route-agent": 12.0}  # on two cores
 _UNKNOWN = 60.0
+_SAID = 12  # lines of a failed build that its error repeats
 # Whatever a person has configured: no hooks, no signature, no name needed.
 _OWN = {
     "user.name": "hubfleet",
@@ -57,15 +58,15 @@ class Chartpress:
             for command in _COMMIT:
                 await checked(self.runner, command, "the copy for chartpress could not be made", cwd=Path(folder))
             async with long_step(self.reporter, title, _SECONDS.get(image.key, _UNKNOWN), detail=said.tell):
-                await checked(
-                    self.runner,
-                    command_line(tag),
-                    f"the image {image.name} could not be built from {image.context}",
-                    hint="Run the same command again: the steps that were built are kept.",
-                    cwd=Path(folder),
-                    env={"DOCKER_CLI_HINTS": "false"},
-                    on_line=said.hear,
+                done = await self.runner.run(
+                    command_line(tag), cwd=Path(folder), env={"DOCKER_CLI_HINTS": "false"}, on_line=said.hear
                 )
+        if done.returncode:
+            message = (
+                f"the image {image.name} could not be built from {image.context}: {complaint(done.stderr)}\n"
+                "Run the same command again: the steps that were built are kept."
+            )
+            raise ToolError(message)
 
     def _copy(self, image: Image, folder: Path) -> None:
         """Write what chartpress needs for this image: its context, the chart's two files, and a list of one."""
@@ -78,6 +79,12 @@ class Chartpress:
 def command_line(tag: str) -> tuple[str, ...]:
     """Return chartpress' argv; whether the image is there is known, and no registry is to be asked for it."""
     return (sys.executable, "-m", "chartpress", "--tag", tag, "--force-build")
+
+
+def complaint(stderr: str) -> str:
+    """Return the last lines that the build said; chartpress then adds a traceback of its own, which says nothing."""
+    build, _, _ = stderr.partition("Traceback (most recent call last):")
+    return "\n".join((build.strip() or stderr.strip()).splitlines()[-_SAID:])
 
 
 def only(chartpress: Any, key: str) -> dict[str, Any]:  # noqa: ANN401 - a document of chartpress' own
