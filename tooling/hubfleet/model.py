@@ -192,7 +192,6 @@ class ClusterStatus:
     nodes: tuple[NodeStatus, ...] = ()
     complete: bool = False  # False where a set-up was cut short
     kubernetes_version: str | None = None  # "1.36.3"; None where the API server does not answer
-    image: str | None = None  # of its nodes
     port: int | None = None  # on 127.0.0.1
 
     @property

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from hubfleet.adapters.kind_nodes import Nodes
+    from hubfleet.adapters.kind_nodes import Condition, Nodes
     from hubfleet.model import Cluster
     from hubfleet.ports import Reporter, Runner
 
@@ -60,12 +60,11 @@ class Kind:
                 await self._remove(nodes)
                 nodes = kind_nodes.Nodes(nodes.cluster, ())
             if nodes.nodes:
-                await self._start(nodes, cluster)
+                told = await self._start(nodes, cluster)
             else:
                 nodes = await self._create(cluster, wanted)
-        told = await kind_nodes.conditions(self._docker, nodes)
-        if nodes.control_plane in told:
-            check_version(told[nodes.control_plane].version, cluster)
+                told = await self._complete(nodes, wanted)
+        check_version(told[nodes.control_plane].version, cluster)
         return await self._write_kubeconfig(cluster.name, nodes)
 
     async def down(self, name: str) -> None:
@@ -92,7 +91,6 @@ class Kind:
             ),
             complete=made is not None,
             kubernetes_version=told[nodes.control_plane].version if nodes.control_plane in told else None,
-            image=made.image if made else None,
             port=made.port if made else None,
         )
 
@@ -145,7 +143,6 @@ class Kind:
         await self._insist_on_free_port(wanted.port, cluster)
         kind = (await ensure(["kind"], root=self.root, runner=self.runner, reporter=self.reporter))["kind"]
         image = await self._node_image()
-        made = Made(image, wanted.workers, wanted.port)
         name = kind_name(cluster.name)
         with tempfile.TemporaryDirectory(prefix="hubfleet-") as folder:
             command = ("create", "cluster", "--name", name, "--image", image, "--config", "-", "--wait", "180s")
@@ -155,14 +152,17 @@ class Kind:
                     (str(kind), *command, "--kubeconfig", str(Path(folder) / "kubeconfig")),
                     f"the cluster {cluster.name} could not be made",
                     hint=_hint_at_capabilities(),
-                    stdin=config(made, own_image=image != PUBLISHED_NODE),
+                    stdin=config(wanted, own_image=image != PUBLISHED_NODE),
                     env={"KIND_EXPERIMENTAL_PROVIDER": "docker"},
                 )
-        nodes = await kind_nodes.find(self._docker, name)
-        await self._wait(nodes, 0)
+        return await kind_nodes.find(self._docker, name)
+
+    async def _complete(self, nodes: Nodes, made: Made) -> dict[str, Condition]:
+        """Wait for a new cluster and mark it: without the mark it counts as cut short."""
+        told = await self._wait(nodes, 0)
         mark = ("sh", "-c", f'printf "%s" "$1" > {kind_nodes.MARK}', "-", made.dump())
         await self._docker.inside(nodes.control_plane, *mark, failure="the new cluster could not be marked as complete")
-        return nodes
+        return told
 
     async def _node_image(self) -> str:
         """Find out which image the nodes are made of, and bring it to the engine."""
@@ -185,7 +185,7 @@ class Kind:
                 return Source.BUILD
         return await image_source(self.images, self.runner, self.reporter)
 
-    async def _start(self, nodes: Nodes, cluster: Cluster) -> None:
+    async def _start(self, nodes: Nodes, cluster: Cluster) -> dict[str, Condition]:
         """Start what is stopped; addresses may have changed, and the nodes cope with that."""
         started = 0.0
         if nodes.stopped:
@@ -195,27 +195,24 @@ class Kind:
             for name in nodes.stopped:
                 failure = f"the node {name} could not be started"
                 await checked(self.runner, ("docker", "start", name), failure, hint=hint)
-        await self._wait(nodes, started)
+        return await self._wait(nodes, started)
 
-    async def _wait(self, nodes: Nodes, since: float) -> None:
-        """Return once every node has said after `since` (seconds since the epoch) that it is ready."""
+    async def _wait(self, nodes: Nodes, since: float) -> dict[str, Condition]:
+        """Return once every node and Kubernetes' own pods are ready, and said so after `since` (of the epoch)."""
         end = time.monotonic() + _READY
         while time.monotonic() < end:
             told = await kind_nodes.conditions(self._docker, nodes)
-            waiting = [
-                n.name
-                for n in nodes.nodes
-                if not (n.name in told and told[n.name].ready and told[n.name].heard >= since)
-            ]
+            ready = {name for name, said in told.items() if said.ready and said.heard >= since}
+            waiting = sorted({*told, *(node.name for node in nodes.nodes)} - ready)
             if not waiting:
-                return
+                return told
             await asyncio.sleep(1)
         why = "; ".join(
             f"{name}: {told[name].message if name in told else 'unknown to Kubernetes'}" for name in waiting
         )
         name = nodes.cluster.removeprefix("hubfleet-")
         message = (
-            f"these nodes are not ready after {_READY:.0f} seconds: {why}\n"
+            f"not ready after {_READY:.0f} seconds: {why}\n"
             f"Run the same command again, or `hubfleet cluster down {name}` to have the next set-up make it anew."
         )
         raise ToolError(message)

@@ -23,7 +23,6 @@ _OWN_KUBE_PROXY = {"kind": "KubeProxyConfiguration", "oomScoreAdj": 0}
 class Made:
     """What a complete cluster was made as; kept in its control plane's container, so that every clone can read it."""
 
-    image: str
     workers: int
     port: int
 

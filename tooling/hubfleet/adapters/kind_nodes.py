@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -33,11 +33,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What Kubernetes says of a node."""
+    """What Kubernetes says of a node, or of a pod of its own."""
 
     ready: bool
-    heard: float  # when the kubelet last said so, seconds since the epoch
-    version: str  # "1.36.3"
+    heard: float  # when the kubelet last said so, or started the pod's first container; seconds since the epoch
+    version: str  # "1.36.3"; "" for a pod
     message: str
 
 
@@ -79,26 +79,28 @@ async def made_as(docker: Docker, nodes: Nodes) -> Made | None:
 
 
 async def conditions(docker: Docker, nodes: Nodes) -> dict[str, Condition]:
-    """Ask Kubernetes for its nodes, by name; empty where its API server does not answer (yet)."""
-    ask = ("docker", "exec", nodes.control_plane, "kubectl", "--kubeconfig", ADMIN, "get", "nodes", "-o", "json")
-    done = await docker.runner.run((*ask, "--request-timeout=5s"), timeout=20)
+    """Ask Kubernetes for its nodes and its own pods, by name; empty where its API server does not answer (yet)."""
+    kubectl = ("kubectl", "--kubeconfig", ADMIN, "--request-timeout=5s", "--namespace", "kube-system")
+    ask = ("docker", "exec", nodes.control_plane, *kubectl, "get", "nodes,pods", "--output", "json")
+    done = await docker.runner.run(ask, timeout=20)
     return read_conditions(done.stdout) if done.returncode == 0 else {}
 
 
 def read_conditions(text: str) -> dict[str, Condition]:
-    """Read `kubectl get nodes -o json`."""
+    """Read `kubectl get nodes,pods -o json`."""
     return {item["metadata"]["name"]: _condition(item["status"]) for item in json.loads(text)["items"]}
 
 
-def _condition(status: dict[str, object]) -> Condition:
-    listed = status.get("conditions") or []
-    assert isinstance(listed, list)  # noqa: S101 - the API's own shape
-    ready = next((found for found in listed if found["type"] == "Ready"), {})
-    info = status.get("nodeInfo") or {}
-    assert isinstance(info, dict)  # noqa: S101
-    heard = datetime.fromisoformat(ready["lastHeartbeatTime"]).timestamp() if ready else 0.0
-    version = str(info.get("kubeletVersion", "")).removeprefix("v")
-    return Condition(ready.get("status") == "True", heard, version, ready.get("message", "it has not reported yet"))
+def _condition(status: dict[str, Any]) -> Condition:
+    ready = next((found for found in status.get("conditions", ()) if found["type"] == "Ready"), {})
+    containers = [found.get("state", {}).get("running", {}) for found in status.get("containerStatuses", ())]
+    times = [ready.get("lastHeartbeatTime"), *(running.get("startedAt") for running in containers)]
+    return Condition(
+        ready=ready.get("status") == "True",
+        heard=min((datetime.fromisoformat(time).timestamp() for time in times if time), default=0.0),
+        version=status.get("nodeInfo", {}).get("kubeletVersion", "").removeprefix("v"),
+        message=ready.get("message", "it has not reported yet"),
+    )
 
 
 async def kubeconfig(docker: Docker, nodes: Nodes) -> str | None:

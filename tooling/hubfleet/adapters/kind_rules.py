@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def wanted_of(cluster: Cluster) -> Made:
-    """Read from cluster.yaml what the cluster should be; the image is decided later."""
+    """Read from cluster.yaml what the cluster should be."""
     if cluster.kind is None:
         message = f"{cluster.file}: provider is {cluster.provider}: Hubfleet makes clusters of provider kind only"
         raise ToolError(message)
@@ -23,7 +23,7 @@ def wanted_of(cluster: Cluster) -> Made:
             f"found {cluster.kubernetes_version}"
         )
         raise ToolError(message)
-    return Made("", cluster.kind.workers, cluster.kind.port)
+    return Made(cluster.kind.workers, cluster.kind.port)
 
 
 def compare(made: Made, wanted: Made, cluster: Cluster) -> None:
