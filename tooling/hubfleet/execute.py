@@ -51,10 +51,11 @@ class Site:
     unreachable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Interrupt:
     """What a person has said: finish what runs, or stop it."""
 
+    executing: bool = False  # releases are being deployed; before that there is nothing to finish
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -86,12 +87,14 @@ class Executor:
     clock: Clock
     interrupt: Interrupt
     holder: str
+    whole: bool = True  # False where only a part of the plan is carried out: the deploy is not finished then
 
     async def execute(self) -> Result:
         """Do what the plan says. StalePlanError before anything is touched, where what runs is not what was planned."""
         rows = [row for row in self.plan.releases if row.action in _WORK]
         clusters = sorted({row.id.cluster for row in rows})
         await self._refuse_stale(rows)
+        self.interrupt.executing = True
         self._note(STARTED)
         runs = [_Cluster(self, name, [row for row in rows if row.id.cluster == name]) for name in clusters]
         await asyncio.gather(*(run.run() for run in runs))
@@ -99,7 +102,7 @@ class Executor:
         ordered = tuple(outcomes[row.id] for row in rows)
         unfinished = any(outcome.state in {State.PLANNED, State.IN_DOUBT} for outcome in ordered)
         locks = [run.locked for run in runs if run.locked]
-        if not unfinished and not locks:
+        if self.whole and not unfinished and not locks:
             self._note(FINISHED)
         others = [run for run in runs if not run.locked]
         only_locked = bool(locks) and all(o.state is State.DONE for run in others for o in run.outcomes.values())

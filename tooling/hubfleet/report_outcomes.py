@@ -39,10 +39,14 @@ _NEXT: tuple[tuple[frozenset[State], str], ...] = (
 )
 
 
-def text(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """One block per release, then what to do next, then the `Summary:` line."""
-    lines = [line for outcome in outcomes for line in _block(outcome)]
-    return "\n".join([*lines, *_next(outcomes), summary(outcomes, seconds)])
+def blocks(outcomes: Sequence[Outcome]) -> str:
+    """Tell each release's outcome, with everything that is known of a failure."""
+    return "\n".join(line for outcome in outcomes for line in _block(outcome))
+
+
+def closing(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Say what to do next, then the `Summary:` line."""
+    return "\n".join([*_next(outcomes), summary(outcomes, seconds)])
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
