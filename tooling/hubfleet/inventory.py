@@ -241,12 +241,9 @@ def _names_of_values(file: ClusterFile, path: tuple[str | int, ...]) -> list[str
 def _not_there(tree: Tree, folder: str, place: str) -> tuple[str, str, str]:
     if place == ".." or place.startswith(("../", "/")):
         return "a file of the repository", f"{place}, outside of it", ""
-    near = difflib.get_close_matches(place, [path for path in tree.files() if path.startswith(f"{folder}/")], n=1)
-    return (
-        "a file",
-        f"{place}, where there is none",
-        f"Did you mean {posixpath.relpath(near[0], folder)}?" if near else "",
-    )
+    siblings = [posixpath.relpath(path, folder) for path in tree.files() if path.startswith(f"{folder}/")]
+    near = difflib.get_close_matches(posixpath.relpath(place, folder), siblings, n=1, cutoff=0.85)
+    return "a file", f"{place}, where there is none", f"Did you mean {near[0]}?" if near else ""
 
 
 def _unique(inputs: Iterable[Input]) -> tuple[Input, ...]:
