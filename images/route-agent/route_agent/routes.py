@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 SELECTOR = "hubfleet/route=true"
 ANNOTATION = "hubfleet/route"
 CONFIG_MAP = "proxy-routes"
+
+_URL = re.compile(r"https?://[\w.:%\[\]-]+(?:/[\w./:%@~+-]*)?", re.ASCII)  # what Traefik's file holds as it is
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,7 +66,7 @@ def _route(said: dict[str, Any], target: str) -> Route:
     if not (isinstance(prefix, str) and prefix.startswith("/") and prefix.endswith("/")):
         message = f"expected a prefix that begins and ends with /, found {prefix!r}"
         raise ValueError(message)
-    if not (isinstance(host, str) and isinstance(target, str) and target.startswith(("http://", "https://"))):
+    if not (isinstance(host, str) and isinstance(target, str) and _URL.fullmatch(target)):
         message = f"expected a host name and a target URL, found {host!r} and {target!r}"
         raise ValueError(message)
     data = said.get("data") or {}

@@ -5,7 +5,7 @@ Guarantees
 - It matches however a client spells the path: %40 for @, upper or lower case hex, encoded letters.
 - The longest prefix wins, a prefix with a host before one without.
 - The hub's metrics are not reachable.
-- No text of a route can leave its quotes, in Traefik's rule language or in the Go template that a file is.
+- No text of a route can leave its quotes: in Traefik's rule language, in YAML, or in the Go template that a file is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EITHER_WAY = frozenset(":[]@!$&'()*+,;=")
 _MOST_SPELLINGS = 8
 
 _NOT_UTF8 = range(0xDC80, 0xDD00)  # octets as surrogateescape keeps them
-_CONTROLS = frozenset((*range(0x20), 0x7F))
+_PRINTABLE, _ASCII, _SHORT = range(0x20, 0x7F), range(0x80), range(0x10000)
 
 _WEB = ["web"]  # the entry point; metrics and API have others
 _MARKER = "table-"
@@ -148,7 +148,7 @@ def _text(octets: bytes) -> str:
 
 
 def _quote(text: str) -> str:
-    """Return a string literal of Go's; braces are escaped since Traefik reads the file as a Go template first."""
+    """Return a string literal of Go's in ASCII, without braces: Traefik reads the file as YAML and as a template."""
     return '"' + "".join(map(_literal, text)) + '"'
 
 
@@ -156,4 +156,6 @@ def _literal(character: str) -> str:
     code = ord(character)
     if code in _NOT_UTF8:
         return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code in _CONTROLS or character in '"\\{}`' else character
+    if code in _PRINTABLE and character not in '"\\{}`':
+        return character
+    return f"\\x{code:02x}" if code in _ASCII else f"\\u{code:04x}" if code in _SHORT else f"\\U{code:08x}"

@@ -82,7 +82,8 @@ class Writer:
         return self._traefik.target(key)
 
     def _write(self, text: str) -> None:
-        fresh = self._file.with_name(f".{_FILE}.new")
+        fresh = self._file.parent / ".new" / "routes"  # Traefik watches its folder, so the file appears there once
+        fresh.parent.mkdir(exist_ok=True)
         fresh.write_text(text)
         fresh.replace(self._file)
         self.writes += 1

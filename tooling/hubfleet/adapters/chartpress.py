@@ -64,7 +64,7 @@ class Chartpress:
         if done.returncode:
             message = (
                 f"the image {image.name} could not be built from {image.context}: {complaint(done.stderr)}\n"
-                "Run the same command again: the steps that were built are kept."
+                "Correct it and run the same command again: the steps that were built are kept."
             )
             raise ToolError(message)
 
