@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
-from z2jh import get_secret_value
+from z2jh import FOLDER, get_secret_value
 
 GATE = "hubfleet-gate"
-CULLER = Path(__file__).parent / "culler.py"
+CULLER = FOLDER / "culler.py"
 
 Traits = dict[str, Any]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import hub_services
-from z2jh import get_secret_value
+from z2jh import FOLDER, get_secret_value
 
-PASSWORD = Path("/etc/jupyterhub-login/password")
+PASSWORD = FOLDER.with_name(f"{FOLDER.name}-login") / "password"
 
 # Trait → value below `hub`; the names are zero-to-jupyterhub's.
 DIRECT = {

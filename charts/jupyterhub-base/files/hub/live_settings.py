@@ -1,6 +1,6 @@
 """Lets a spawner take settings from the cluster for each start of a server, so that no edit of them restarts the hub.
 
-A setting that `hub.extraConfig` has changed stays as it was changed: there the hub's configuration has the last word.
+A setting that `hub.config` or `hub.extraConfig` names stays as it is there.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class LiveSettings:
             self.log.exception("Could not read ConfigMap %s: going on with the last known settings", CONFIG_MAP)
             return
         for trait, value in found.items():
-            if self.config.KubeSpawner.get(trait) == self.at_start.get(trait):
+            if self.is_ours(trait):
                 setattr(self, trait, value)
-            elif value != self.at_start.get(trait):
-                self.log.warning("KubeSpawner.%s is changed by hub.extraConfig: restart the hub for its value", trait)
-        if not self.is_configured("options_form"):
+            elif (value or None) != self.at_start.get(trait):
+                self.log.warning("KubeSpawner.%s stays as the hub's configuration has it until the hub restarts", trait)
+        if self.is_ours("options_form"):
             self.options_form = self._options_form_default()
 
     async def read(self) -> Traits:
@@ -53,6 +53,7 @@ class LiveSettings:
         settings: Traits = json.loads(found.data[KEY])["singleuser"]
         return settings
 
-    def is_configured(self, trait: str) -> bool:
-        """Whether the hub's configuration says something about a trait."""
-        return any(trait in self.config[section] for section in ("Spawner", "KubeSpawner", type(self).__name__))
+    def is_ours(self, trait: str) -> bool:
+        """Whether neither `hub.config` nor `hub.extraConfig` says anything about a trait."""
+        elsewhere = any(trait in self.config[section] for section in ("Spawner", type(self).__name__))
+        return not elsewhere and self.config.KubeSpawner.get(trait) == self.at_start.get(trait)

@@ -12,7 +12,6 @@ DIRECT = {
     "extra_annotations": "extraAnnotations",
     "extra_containers": "extraContainers",
     "extra_labels": "extraLabels",
-    "extra_pod_config": "extraPodConfig",
     "environment": "extraEnv",
     "fs_gid": "fsGid",
     "http_timeout": "httpTimeout",
@@ -61,11 +60,12 @@ def traits(singleuser: Traits, labels: dict[str, str]) -> dict[str, Traits]:
     found = {trait: value for trait, path in DIRECT.items() if (value := _at(singleuser, path)) is not None}
     kube = {
         **found,
-        **live_traits(singleuser),
+        **{trait: value for trait, value in live_traits(singleuser).items() if value},
         **storage_traits(singleuser["storage"]),
         "cmd": [singleuser["cmd"]] if isinstance(singleuser["cmd"], str) else singleuser["cmd"],
         "common_labels": labels,
         "component_label": "singleuser",
+        "extra_pod_config": {"enableServiceLinks": False, **singleuser["extraPodConfig"]},
         "container_security_context": CONTAINER_SECURITY,
         "pod_security_context": POD_SECURITY,
         "tolerations": [*singleuser["extraTolerations"], *map(_toleration, DEDICATED)],

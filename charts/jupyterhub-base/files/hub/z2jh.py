@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-SECRETS = Path("/etc/jupyterhub-secret")
+SECRETS = FOLDER.with_name(f"{FOLDER.name}-secret")  # mounted beside it
 SOURCES = ("values.json", "secret-values.json", "singleuser.json")
 
 

@@ -45,7 +45,10 @@ def log_in(url: str, username: str, password: str, opener: urllib.request.Opener
     opener.open(f"{url}hub/login", timeout=30).close()
     token = next((cookie.value for cookie in jar if cookie.name == "_xsrf"), "")
     form = {"username": username, "password": password, "_xsrf": token or ""}
-    opener.open(f"{url}hub/login?next=%2Fhub%2Fhome", urllib.parse.urlencode(form).encode(), timeout=30).close()
+    following = urllib.parse.quote(
+        f"{urllib.parse.urlsplit(url).path}hub/home", safe=""
+    )  # not to a server, which would start
+    opener.open(f"{url}hub/login?next={following}", urllib.parse.urlencode(form).encode(), timeout=30).close()
     token = next((cookie.value for cookie in jar if cookie.name == "_xsrf"), "")
     asked = urllib.request.Request(f"{url}hub/api/user", headers={"X-XSRFToken": token or "", "Referer": url})  # noqa: S310
     with opener.open(asked, timeout=30) as answer:
