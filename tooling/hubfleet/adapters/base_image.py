@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubfleet.adapters.docker import Docker
-from hubfleet.adapters.engine import Host, install_packages
+from hubfleet.adapters.engine import install_packages
+from hubfleet.adapters.host import Host
 from hubfleet.adapters.image_source import Source, image_source
 from hubfleet.adapters.process import checked
 from hubfleet.adapters.progress import long_step

@@ -4,60 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hubfleet.adapters.docker import explain
 from hubfleet.adapters.golang import sources
+from hubfleet.adapters.host import Host
 from hubfleet.adapters.process import checked
 from hubfleet.errors import ToolError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hubfleet.ports import Reporter, Runner
 
 PACKAGES = ("docker.io", "containerd", "runc", "iptables", "mmdebstrap")
 _OWN_SOCKETS = ("unix:///var/run/docker.sock", "unix:///run/docker.sock")
 _WRAPPER = "available-caps"
-_CAP_SYS_RESOURCE = 24
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # a shell's PATH may lack sbin
 _STARTS = 60  # seconds that a daemon may take to answer
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What decides whether and how an engine can be started here. `root` is the file system, for tests."""
-
-    root: Path = Path("/")
-    user: int = os.geteuid()
-
-    @property
-    def is_debian(self) -> bool:
-        """Whether apt-get installs docker.io here."""
-        try:
-            text = (self.root / "etc/os-release").read_text()
-        except OSError:
-            return False
-        names = re.findall(r'^ID(?:_LIKE)?="?([^"\n]*)', text, re.MULTILINE)
-        return bool({"debian", "ubuntu"} & set(" ".join(names).split()))
-
-    @property
-    def has_systemd(self) -> bool:
-        """Whether systemd runs the services."""
-        return (self.root / "run/systemd/system").is_dir()
-
-    @property
-    def lacks_sys_resource(self) -> bool:
-        """Whether containers cannot be given CAP_SYS_RESOURCE, which `docker run --privileged` asks for."""
-        try:
-            text = (self.root / "proc/self/status").read_text()
-        except OSError:
-            return False
-        bounding = re.search(r"^CapBnd:\s*([0-9a-f]+)", text, re.MULTILINE)
-        return bool(bounding) and not int(bounding[1], 16) >> _CAP_SYS_RESOURCE & 1 if bounding else False
 
 
 async def ensure_engine(runner: Runner, reporter: Reporter, host: Host | None = None) -> None:
@@ -68,7 +32,7 @@ async def ensure_engine(runner: Runner, reporter: Reporter, host: Host | None = 
         return
     if not await _may_start(said, host, runner):
         raise explain(said)
-    if not shutil.which("dockerd", path=_SYSTEM_PATH):
+    if not shutil.which("dockerd", path=host.system_path):
         await _install(runner, reporter, host)
     await _start(runner, reporter, host)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from hubfleet.adapters import kind_nodes
 from hubfleet.adapters.docker import Docker
-from hubfleet.adapters.engine import Host, ensure_engine
+from hubfleet.adapters.engine import ensure_engine
+from hubfleet.adapters.host import Host
 from hubfleet.adapters.image_source import Source, image_source
 from hubfleet.adapters.kind_config import Made, config
 from hubfleet.adapters.kind_rules import check_version, compare, wanted_of
@@ -141,6 +142,7 @@ class Kind:
 
     async def _create(self, cluster: Cluster, wanted: Made) -> Nodes:
         await self._insist_on_free_port(wanted.port, cluster)
+        Host().allow_more_inotify(self.reporter)
         kind = (await ensure(["kind"], root=self.root, runner=self.runner, reporter=self.reporter))["kind"]
         image = await self._node_image()
         name = kind_name(cluster.name)
@@ -151,7 +153,7 @@ class Kind:
                     self.runner,
                     (str(kind), *command, "--kubeconfig", str(Path(folder) / "kubeconfig")),
                     f"the cluster {cluster.name} could not be made",
-                    hint=_hint_at_capabilities(),
+                    hint=Host().hints(),
                     stdin=config(wanted, own_image=image != PUBLISHED_NODE),
                     env={"KIND_EXPERIMENTAL_PROVIDER": "docker"},
                 )
@@ -280,12 +282,3 @@ def write_secret(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     fresh.replace(path)
-
-
-def _hint_at_capabilities() -> str:
-    if Host().lacks_sys_resource:
-        return (
-            "This host lacks the capability CAP_SYS_RESOURCE. Where the message is about capabilities, let Docker "
-            "start containers through tooling/local_cluster/runc-available-caps; that file says how."
-        )
-    return ""
