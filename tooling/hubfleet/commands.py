@@ -89,7 +89,12 @@ def _values(release: Release, root: Path) -> tuple[str, ...]:
         computed_file(root, index) if layer.values is not None else root / layer.path
         for index, layer in enumerate(release.layers)
     )
-    return tuple(part for file in files for part in ("--values", str(file)))
+    return tuple(part for file in files for part in ("--values", _listed(str(file))))
+
+
+def _listed(path: str) -> str:
+    """Quote a path where helm would read a list in it: the flag takes comma-separated values."""
+    return '"' + path.replace('"', '""') + '"' if any(char in path for char in ',"\n\r') else path
 
 
 def _target(release: ReleaseId, kubeconfig: Path) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ _NOT_IN_JSON = {f"{sign}.{word}" for sign in ("", "+", "-") for word in ("inf", 
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
+_DIRECTIVE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*(?=%)")
 _TAG = "tag:yaml.org,2002:"
 _EXACT = 2**53  # JSON numbers are floats in Helm
 _MOST_NODES = 1_000_000  # aliases can make a small file endless
@@ -61,11 +62,15 @@ class Document:
 
 
 def read_yaml(data: bytes, file: str) -> Document:
-    """Read the first document of a file; ProblemsError where Helm would refuse it."""
+    """Read a file as Helm reads values: its documents are merged, later ones win. ProblemsError where it refuses."""
+    if match := _DIRECTIVE.match(data):
+        line = data.count(b"\n", 0, match.end()) + 1
+        raise ProblemsError([Problem(file, line, "", "YAML that Helm can read", "a directive, which it does not know")])
+    value: object = None
+    reader = _Reader(file)
     for node in _nodes(data, file):
-        reader = _Reader(file)
-        return Document(file, reader.value(node, ()), reader.lines, tuple(reader.warnings))
-    return Document(file, None, {})
+        value = _laid_over(value, reader.value(node, ()))
+    return Document(file, value, reader.lines, tuple(reader.warnings))
 
 
 def read_documents(data: bytes, file: str) -> list[object]:
@@ -89,6 +94,15 @@ def resolve(text: str) -> object:
         message = "a number that JSON cannot hold"
         raise ValueError(message)
     return _number(text)
+
+
+def _laid_over(under: object, over: object) -> object:
+    if not isinstance(under, dict) or not isinstance(over, dict):
+        return under if over is None else over
+    return {
+        **under,
+        **{key: _laid_over(under.get(key), value) if value is not None else None for key, value in over.items()},
+    }
 
 
 def _nodes(data: bytes, file: str) -> Iterator[yaml.Node]:
@@ -197,7 +211,7 @@ class _Reader:
                 self.warn(
                     node, path, "a number without leading zeros, or quotes", f"`{text}`, which is {value:g} to Helm"
                 )
-            elif isinstance(value, int) and abs(value) > _EXACT:
+            elif isinstance(value, int) and abs(value) >= _EXACT:
                 self.warn(node, path, "an integer up to 2^53, or quotes", f"`{text}`, which loses digits in Helm")
 
     def warn(self, node: yaml.Node, path: Path, expected: str, found: str) -> None:
@@ -220,11 +234,11 @@ def _number(text: str) -> object:
     return text
 
 
-def _integer(sign: str, digits: str) -> int | float:
+def _integer(sign: str, digits: str) -> int:
     octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
     value = int(digits, 8) if octal else int(digits, 0)
     value = -value if sign == "-" else value
-    return value if -(2**63) <= value < 2**64 else float(value)
+    return value if abs(value) <= _EXACT else int(float(value))
 
 
 def _is_merge(node: yaml.Node) -> bool:
