@@ -214,7 +214,7 @@ class KubernetesCluster:
                 f"the API server {self.server} does not list Helm's releases ({answer.status_code}): {answer.text}"
             )
             raise ClusterUnreachableError(message)
-        for item in answer.json()["items"]:
+        for item in answer.json()["items"] or ():  # a server with none says null
             labels = item["metadata"].get("labels", {})
             name, revision = labels.get("name"), (int(labels.get("version", 0)), labels.get("status", "unknown"))
             if name == item["metadata"]["namespace"] and revision > newest.get(name, (0, "")):
