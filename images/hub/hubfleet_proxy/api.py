@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kubernetes_asyncio.client import ApiException
-from kubernetes_asyncio.client.rest import RESTResponse
 
 from hubfleet_proxy.routes import CONFIG_MAP, SELECTOR
 
@@ -83,14 +82,14 @@ class RouteObjects:
     async def _items(self, call: Call, **selector: str) -> list[dict[str, Any]]:
         """Return all items of a collection, page by page."""
         found: list[dict[str, Any]] = []
-        page: dict[str, str] = {}
+        page: dict[str, Any] = {**selector, "limit": 500}
         while True:
-            answer = await self._call(call, self._namespace, limit=500, **selector, **page)
+            answer = await self._call(call, self._namespace, **page)
             found += answer["items"]
             following = answer["metadata"].get("continue")
             if not following:
                 return found
-            page = {"_continue": following}
+            page["_continue"] = following
 
     async def _call(self, call: Call, *args: Any, unless: HTTPStatus | None = None, **options: Any) -> Any:  # noqa: ANN401
         """Return a call's answer; None where the API server refuses with the status `unless`."""
@@ -99,5 +98,5 @@ class RouteObjects:
         if response.status == unless:
             return None
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise ApiException(http_resp=RESTResponse(response, body))
+            raise ApiException(status=response.status, reason=body.decode("utf-8", "replace")[:1000])
         return json.loads(body)
