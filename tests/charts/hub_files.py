@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import importlib
-import json
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tests.charts.rendering import render
+from traitlets.config import PyFileConfigLoader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,40 +23,6 @@ SECRETS = {
     "hub.services.hubfleet-gate.apiToken": "gate-token",
     "proxy.token": "proxy-token",
 }
-
-
-class Section(dict[str, Any]):
-    """What traitlets gives for one class of the configuration."""
-
-    def __getattr__(self, trait: str) -> Any:  # noqa: ANN401
-        return self[trait]
-
-    def __setattr__(self, trait: str, value: object) -> None:
-        self[trait] = value
-
-
-class Config(dict[str, Section]):
-    """What traitlets gives as `c`."""
-
-    def __missing__(self, name: str) -> Section:
-        return self.setdefault(name, Section())
-
-    __getattr__ = dict.__getitem__
-
-
-class KubeSpawner:
-    """Stands for KubeSpawner where the hub's image is not."""
-
-    def __init__(self, config: Config) -> None:
-        self.config, self.hooks_run = config, 0
-
-    async def run_auth_state_hook(self, _auth_state: object) -> None:
-        self.hooks_run += 1
-
-    def _options_form_default(self) -> str:
-        return "a form" if self.profile_list else ""
-
-    profile_list: tuple[Any, ...] = ()
 
 
 class HubFolder:
@@ -75,9 +40,6 @@ class HubFolder:
         self._write(self.folder, objects.one("ConfigMap", "singleuser-config")["data"])
         self._write(self.folder.with_name("jupyterhub-secret"), secrets)
         self._write(self.folder.with_name("jupyterhub-login"), {"username": "demo", "password": "demo-password"})
-        spawner = ModuleType("kubespawner")
-        spawner.KubeSpawner = KubeSpawner  # type: ignore[attr-defined]
-        self._patch.setitem(sys.modules, "kubespawner", spawner)
         self._patch.setattr(sys, "path", [str(self.folder), *sys.path])
         for file in self.folder.glob("*.py"):
             self._patch.delitem(sys.modules, file.stem, raising=False)
@@ -86,16 +48,14 @@ class HubFolder:
         """Import one of the modules."""
         return importlib.import_module(name)
 
-    def configure(self) -> tuple[Config, dict[str, Any]]:
-        """Run jupyterhub_config.py as traitlets does; `c` and the file's names."""
-        file = self.folder / "jupyterhub_config.py"
-        names: dict[str, Any] = {"c": Config(), "__file__": str(file), "__name__": "__main__"}
-        exec(compile(file.read_text(), str(file), "exec"), names)  # noqa: S102 - traitlets does so
-        return names["c"], names
+    def configure(self) -> Any:  # noqa: ANN401 - traitlets' Config
+        """Load jupyterhub_config.py as the hub does; `c`."""
+        return PyFileConfigLoader("jupyterhub_config.py", path=str(self.folder)).load_config()
 
-    def live(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        """The `singleuser` values that a render with other values puts in the cluster."""
-        return json.loads(render(CHART, values).one("ConfigMap", "singleuser-config")["data"]["singleuser.json"])
+    def connect(self, cluster: object) -> None:
+        """Give KubeSpawner this cluster in place of a client of the real API server."""
+        self._patch.setattr("kubespawner.spawner.load_config", lambda **_: None)
+        self._patch.setattr("kubespawner.spawner.shared_client", lambda _: cluster)
 
     def _write(self, folder: Path, files: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kubernetes_asyncio.client import ApiClient
+from tests.charts import rules
 from tests.charts.hub_files import CHART, SECRETS, HubFolder
 from tests.charts.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+
+PROFILES = [{"display_name": "Large", "slug": "large", "kubespawner_override": {"mem_limit": "4G"}}]
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubFolder:
 
 def configured(hub: HubFolder, values: Mapping[str, Any], secrets: Mapping[str, str] = SECRETS) -> Any:  # noqa: ANN401
     hub.mount(values, secrets)
-    return hub.configure()[0]
+    return hub.configure()
 
 
 def test_defaults_make_a_hub_whose_servers_outlive_it(hub: HubFolder) -> None:
@@ -120,22 +124,6 @@ def test_no_storage_leaves_only_the_extra_volumes(hub: HubFolder) -> None:
     assert spawner.volume_mounts == []
 
 
-def test_servers_pass_pod_security_restricted(hub: HubFolder) -> None:
-    spawner = configured(hub, {}).KubeSpawner
-    assert spawner.container_security_context["allowPrivilegeEscalation"] is False
-    assert spawner.container_security_context["capabilities"] == {"drop": ["ALL"]}
-    for context in (spawner.container_security_context, spawner.pod_security_context):
-        assert context["runAsNonRoot"] is True
-        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-
-
-def test_servers_bear_the_labels_that_network_policies_select(hub: HubFolder) -> None:
-    spawner = configured(hub, {}).KubeSpawner
-    labels = {**spawner.common_labels, "app.kubernetes.io/component": spawner.component_label}
-    selected = render(CHART).one("NetworkPolicy", "singleuser")["spec"]["podSelector"]["matchLabels"]
-    assert selected.items() <= labels.items()
-
-
 def test_extra_config_reads_custom_values_and_runs_in_the_order_of_the_names(hub: HubFolder) -> None:
     extra = {
         "20-second": 'c.JupyterHub.said = c.JupyterHub.said + " " + get_config("custom.to.whom")',
@@ -202,46 +190,62 @@ class Cluster:
 
 
 def spawner_of(hub: HubFolder, at_start: Mapping[str, Any], now: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
-    """Start a hub with some values and let its spawner read others."""
-    hub.mount(at_start)
-    c, names = hub.configure()
-    spawner = names["HubSpawner"](c)
-    spawner.api, spawner.namespace, spawner.log = Cluster(now), "test", logging.getLogger("spawner")
+    """Start a hub with some values and let its spawner read others, as it does before any other hook."""
+    config = configured(hub, at_start)
+    hub.connect(Cluster(now))
+    user = SimpleNamespace(name="ada", escaped_name="ada", id=1, url="/user/ada/", settings={}, groups=[])
+    spawner = config.JupyterHub.spawner_class(_mock=True, config=config, user=user, namespace="test")
     asyncio.run(spawner.run_auth_state_hook(None))
     return spawner
 
 
 def test_a_start_of_a_server_takes_the_settings_that_the_cluster_has_now(hub: HubFolder) -> None:
-    now = {
-        "singleuser": {"image": {"name": "x", "tag": "2"}, "memory": {"limit": "3G"}, "profileList": [{"slug": "s"}]}
-    }
+    now = {"singleuser": {"image": {"name": "x", "tag": "2"}, "memory": {"limit": "3G"}, "profileList": PROFILES}}
     spawner = spawner_of(hub, {"singleuser": {"memory": {"limit": "1G"}}}, now)
-    assert (spawner.image, spawner.mem_limit, spawner.profile_list) == ("x:2", "3G", [{"slug": "s"}])
-    assert spawner.options_form == "a form"
-    assert spawner.hooks_run == 1
+    assert (spawner.image, spawner.mem_limit, spawner.profile_list) == ("x:2", 3 * 2**30, PROFILES)
+    assert "Large" in spawner.options_form
 
 
 def test_a_setting_that_was_taken_out_goes(hub: HubFolder) -> None:
-    spawner = spawner_of(hub, {"singleuser": {"memory": {"limit": "1G"}, "profileList": [{"slug": "s"}]}}, {})
+    spawner = spawner_of(hub, {"singleuser": {"memory": {"limit": "1G"}, "profileList": PROFILES}}, {})
     assert spawner.mem_limit is None
     assert spawner.options_form == ""
 
 
 def test_extra_config_keeps_the_last_word(hub: HubFolder, caplog: pytest.LogCaptureFixture) -> None:
-    extra = {"own": "c.KubeSpawner.mem_limit = '9G'; c.Spawner.default_url = '/tree'"}
+    extra = {"own": "c.KubeSpawner.mem_limit = '9G'; c.HubSpawner.default_url = '/tree'"}
     now = {"singleuser": {"memory": {"limit": "3G"}, "defaultUrl": "/lab"}}
     spawner = spawner_of(hub, {"hub": {"extraConfig": extra}}, now)
-    assert not hasattr(spawner, "mem_limit")
-    assert not hasattr(spawner, "default_url")
-    assert {record.args[0] for record in caplog.records if isinstance(record.args, tuple)} == {
-        "mem_limit",
-        "default_url",
-    }
+    assert (spawner.mem_limit, spawner.default_url) == (9 * 2**30, "/tree")
+    said = [trait for trait in ("mem_limit", "default_url", "image") if f"KubeSpawner.{trait} stays" in caplog.text]
+    assert said == ["mem_limit", "default_url"]
 
 
 def test_a_server_starts_with_the_last_known_settings_when_the_cluster_does_not_answer(
     hub: HubFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spawner = spawner_of(hub, {}, None)
-    assert spawner.hooks_run == 1
+    spawner = spawner_of(hub, {"singleuser": {"memory": {"limit": "1G"}}}, None)
+    assert spawner.mem_limit == 2**30
     assert "singleuser-config" in caplog.text
+
+
+def pod_of(spawner: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Make the pod that KubeSpawner would make."""
+    pod = asyncio.run(spawner.get_pod_manifest())
+    plain: dict[str, Any] = ApiClient.sanitize_for_serialization(ApiClient.__new__(ApiClient), pod)
+    return plain
+
+
+def test_the_pod_of_a_server_is_valid_and_passes_pod_security_restricted(hub: HubFolder) -> None:
+    pod = pod_of(spawner_of(hub, {}, {}))
+    assert rules.schema_errors(pod) == ""
+    assert rules.restricted_violations(pod["spec"]) == ()
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert pod["spec"]["enableServiceLinks"] is False
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "claim-ada"}
+
+
+def test_a_server_bears_the_labels_that_its_network_policy_selects(hub: HubFolder) -> None:
+    pod = pod_of(spawner_of(hub, {}, {}))
+    selected = render(CHART).one("NetworkPolicy", "singleuser")["spec"]["podSelector"]["matchLabels"]
+    assert selected.items() <= pod["metadata"]["labels"].items()
