@@ -59,26 +59,6 @@ def uninstall(release: ReleaseId, *, kubeconfig: Path, timeout: int, helm: str =
     )
 
 
-def history(release: ReleaseId, *, kubeconfig: Path, helm: str = "helm") -> tuple[str, ...]:
-    """List the revisions that Helm keeps, as JSON."""
-    return (helm, "history", release.name, *_target(release, kubeconfig), "--output", "json")
-
-
-def manifest(release: ReleaseId, revision: int, *, kubeconfig: Path, helm: str = "helm") -> tuple[str, ...]:
-    """Print the manifests that Helm stored with a revision, hooks left out."""
-    return (helm, "get", "manifest", release.name, "--revision", str(revision), *_target(release, kubeconfig))
-
-
-def hooks(release: ReleaseId, revision: int, *, kubeconfig: Path, helm: str = "helm") -> tuple[str, ...]:
-    """Print the hooks that Helm stored with a revision."""
-    return (helm, "get", "hooks", release.name, "--revision", str(revision), *_target(release, kubeconfig))
-
-
-def version(*, helm: str = "helm") -> tuple[str, ...]:
-    """Print helm's version alone."""
-    return (helm, "version", "--template", "{{.Version}}")
-
-
 def computed_file(root: Path, index: int) -> Path:
     """Return where the values of a computed layer are written; `index` counts the release's layers from 0."""
     return root / f"computed-values-{index}.json"

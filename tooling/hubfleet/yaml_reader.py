@@ -109,7 +109,8 @@ def _nodes(data: bytes, file: str) -> Iterator[yaml.Node]:
     try:
         loader = _Loader(data)
         while loader.check_node():
-            yield loader.get_node()
+            if (node := loader.get_node()) is not None:
+                yield node
     except yaml.YAMLError as error:
         raise ProblemsError([_refused(error, file)]) from error
 
