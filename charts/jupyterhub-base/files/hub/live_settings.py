@@ -26,6 +26,12 @@ class LiveSettings:
     """Mix-in for a KubeSpawner; reads before any hook of the hub's operator runs."""
 
     at_start: Traits = {}  # noqa: RUF012 - set once by the configuration
+    api: Any  # what KubeSpawner has
+    config: Any
+    log: Any
+    namespace: str
+    options_form: Any
+    _options_form_default: Any
 
     async def run_auth_state_hook(self, auth_state: Any) -> None:  # noqa: ANN401 - whatever the authenticator keeps
         """Refresh first: this is the earliest hook, both of the spawn page and of a start."""

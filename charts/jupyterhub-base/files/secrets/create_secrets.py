@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import ssl
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -120,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
