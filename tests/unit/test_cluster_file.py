@@ -34,7 +34,7 @@ def test_file_without_mistakes_is_read_whole() -> None:
     [
         ("", "1: expected keys such as `name` and `hubs`, found null"),
         ("a: [", ": expected YAML that Helm can read"),
-        (HEAD.replace('"1.36"', "1.36"), '3: kubernetes_version: expected major and minor version in quotes'),
+        (HEAD.replace('"1.36"', "1.36"), "3: kubernetes_version: expected major and minor version in quotes"),
         (HEAD.replace("name: one", "name: One"), "1: name: expected lower-case letters, digits and inner dashes"),
         (HEAD.replace("name: one", f"name: {'a' * 54}"), "1: name: expected lower-case letters"),
         (HEAD.replace("kind: {}\n", ""), "2: provider: expected a section `kind:` beside it, found none"),
@@ -47,7 +47,7 @@ def test_file_without_mistakes_is_read_whole() -> None:
         (f"{HEAD}hubs:\n  - {{name: a, stage: prod, {HUB}}}\n", "hubs[0].stage: expected 'staging' or 'production'"),
         (f"{HEAD}hubs:\n  - {{name: a, domain: 'http://a', stage: staging, {HUB}}}\n", "expected a host name"),
         (f"{HEAD}hubs: [3]\n", "5: hubs[0]: expected a valid dictionary"),
-        (f"{HEAD}hubs:\n  - {{name: a, stage: staging, gate: {{skip: x, profile: small}}, {HUB}}}\n", "either `skip` or"),
+        (f"{HEAD}hubs:\n  - {{name: a, stage: staging, gate: {{skip: x, profile: s}}, {HUB}}}\n", "either `skip` or"),
     ],
 )  # fmt: skip
 def test_mistake_is_named_with_its_line(text: str, said: str) -> None:
