@@ -67,13 +67,13 @@ class FakeReporter:
 
 
 def contains(command: str, words: str) -> bool:
-    """Whether all words stand in the command, in this order."""
-    rest: str | None = command
-    for word in words.split():
-        if rest is None or word not in rest:
-            return False
-        rest = rest.partition(word)[2]
-    return True
+    """Whether all words stand in the command, in this order: as arguments, programs of a path, or, if long, parts."""
+    arguments = iter(command.split())
+    return all(any(_stands_for(word, given) for given in arguments) for word in words.split())
+
+
+def _stands_for(word: str, given: str) -> bool:
+    return given == word or given.endswith(f"/{word.lstrip('/')}") or (len(word) > 4 and word in given)
 
 
 def failed(said: str, code: int = 1) -> Completed:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hubfleet.model import Cluster
     from hubfleet.ports import Reporter, Runner
 
+_CREATED = 600.0  # seconds that kind may take: where a node hangs, kind waits for ever
 _READY = 240.0  # seconds that nodes may take to become ready
 
 
@@ -156,6 +157,7 @@ class Kind:
                     hint=Host().hints(),
                     stdin=config(wanted, own_image=image != PUBLISHED_NODE),
                     env={"KIND_EXPERIMENTAL_PROVIDER": "docker"},
+                    timeout=_CREATED,
                 )
         return await kind_nodes.find(self._docker, name)
 

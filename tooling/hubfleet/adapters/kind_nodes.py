@@ -92,7 +92,7 @@ def read_conditions(text: str) -> dict[str, Condition]:
 
 
 def _condition(status: dict[str, Any]) -> Condition:
-    ready = next((found for found in status.get("conditions", ()) if found["type"] == "Ready"), {})
+    ready: dict[str, str] = next((found for found in status.get("conditions", ()) if found["type"] == "Ready"), {})
     containers = [found.get("state", {}).get("running", {}) for found in status.get("containerStatuses", ())]
     times = [ready.get("lastHeartbeatTime"), *(running.get("startedAt") for running in containers)]
     return Condition(
