@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import signal
 import socket
 import sys
 import time
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hubfleet.deploying import Stored
-    from hubfleet.execute import Interrupt, Result
-    from hubfleet.model import Inventory, Plan
+    from hubfleet.execute import Result
+    from hubfleet.model import Inventory, Plan, ReleaseId
     from hubfleet.ports import Reporter
     from hubfleet.wiring import Workspace
 
@@ -38,7 +37,6 @@ app = typer.Typer(
     help="Runs fleets of JupyterHubs: plans, deploys and proves the releases that a change touches.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cluster_app = typer.Typer(help="Make, remove and look at this machine's kind clusters.", no_args_is_help=True)
@@ -125,6 +123,7 @@ def plan(  # noqa: PLR0913 - a plan has that many options
     kind = Against.GIT if base else Against.NOTHING if everything else against
 
     async def work(workspace: Workspace) -> int:
+        from hubfleet.deploying import unfinished  # noqa: PLC0415
         from hubfleet.plan_folder import forget, write  # noqa: PLC0415
         from hubfleet.plan_request import Request  # noqa: PLC0415
 
@@ -133,8 +132,9 @@ def plan(  # noqa: PLR0913 - a plan has that many options
         request = Request(kind.value, base, head, tuple(only or ()), render=render)
         made = await request.plan(workspace)
         write(made, folder)
-        unfinished = _unfinished(workspace, folder)
-        return _show_plan(made, unfinished, as_json=as_json, detailed=detailed_exitcode)
+        return _show_plan(
+            made, unfinished(folder, workspace.build / "deploys"), as_json=as_json, detailed=detailed_exitcode
+        )
 
     _run(_in_workspace(root.absolute(), config, work, as_json=as_json))
 
@@ -270,8 +270,7 @@ def cluster_status(names: Names = None, root: Root = Path(), config: ConfigFile 
         from hubfleet.overview import cluster_lines  # noqa: PLC0415
 
         for cluster in await workspace.kind_clusters(names):
-            for line in cluster_lines(await workspace.kind.status(cluster.name)):
-                _say(line)
+            _say("\n".join(cluster_lines(await workspace.kind.status(cluster.name))))
         return 0
 
     _run(_in_workspace(root.absolute(), config, work))
@@ -327,10 +326,7 @@ def _show_plan(plan: Plan, unfinished: str, *, as_json: bool, detailed: bool) ->
     from hubfleet.plan_file import plan_to_json  # noqa: PLC0415
     from hubfleet.report import plan_view  # noqa: PLC0415
 
-    if as_json:
-        _say(plan_to_json(plan).rstrip())
-    else:
-        _console().print(plan_view(plan))
+    _say(plan_to_json(plan).rstrip()) if as_json else _console().print(plan_view(plan))
     if unfinished:
         _complain(unfinished)
     if not plan.complete or any(row.action is Action.BROKEN for row in plan.releases):
@@ -338,33 +334,28 @@ def _show_plan(plan: Plan, unfinished: str, *, as_json: bool, detailed: bool) ->
     return CHANGES if detailed and plan.has_changes else 0
 
 
-def _unfinished(workspace: Workspace, folder: Path) -> str:
-    """Say that an earlier deploy of this very plan has not come to its end."""
-    from hubfleet.deploying import read_plan  # noqa: PLC0415
-
-    stored = read_plan(folder, workspace.build / "deploys")
-    return "A deploy of this plan is unfinished: `hubfleet deploy` goes on." if stored.journal.unfinished else ""
-
-
 def _abandon(stored: Stored) -> int:
     from hubfleet.deploying import abandon  # noqa: PLC0415
 
     doubtful = abandon(stored, time.time())
-    _say(f"The deploy of plan {stored.id} is given up. In doubt: {', '.join(doubtful) or 'nothing'}.")
-    _say("`hubfleet plan` starts from what the clusters' records say.")
+    _say(f"The deploy of plan {stored.id} is given up. In doubt: {', '.join(doubtful) or 'nothing'}. Now plan again.")
     return 0
 
 
 async def _deploy(workspace: Workspace, stored: Stored, only: tuple[str, ...], *, as_json: bool) -> int:
     from hubfleet.deploying import Deploy, exit_code, refuse_ended  # noqa: PLC0415
     from hubfleet.execute import Interrupt  # noqa: PLC0415
+    from hubfleet.inventory import survey  # noqa: PLC0415
+    from hubfleet.signals import listen  # noqa: PLC0415
 
     refuse_ended(stored)
     if not stored.plan.has_changes or (stored.journal.ended and not stored.left_over):
         _say("Nothing to do: the plan has no changes, or all of them are deployed.")
+        if not as_json:
+            await _tell_logins(workspace, survey(await workspace.tree(), workspace.config).inventory, lambda _: True)
         return 0
     begun, interrupt = time.time(), Interrupt()
-    _listen(interrupt)
+    listen(interrupt, _complain)
     result, inventory = await Deploy(workspace, stored, _holder(), interrupt, only).run()
     await _tell(workspace, inventory, result, time.time() - begun, as_json=as_json)
     return exit_code(stored.plan, result)
@@ -372,34 +363,22 @@ async def _deploy(workspace: Workspace, stored: Stored, only: tuple[str, ...], *
 
 async def _tell(workspace: Workspace, inventory: Inventory, result: Result, seconds: float, *, as_json: bool) -> None:
     from hubfleet import report_outcomes  # noqa: PLC0415
-    from hubfleet.logins import logins  # noqa: PLC0415
+    from hubfleet.model import State  # noqa: PLC0415
 
     if as_json:
         _say(report_outcomes.to_json(result.outcomes, seconds))
         return
     _say(report_outcomes.blocks(result.outcomes))
-    for line in await logins(inventory, result.outcomes, workspace.connect):
-        _say(line)
+    runs = {each.id for each in result.outcomes if each.state in {State.DONE, State.ROLLED_BACK}}
+    await _tell_logins(workspace, inventory, runs.__contains__)
     _say(report_outcomes.closing(result.outcomes, seconds))
 
 
-def _listen(interrupt: Interrupt) -> None:
-    """Turn signals into words for the executor; before it runs, the first one ends the set-up."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+async def _tell_logins(workspace: Workspace, inventory: Inventory, runs: Callable[[ReleaseId], bool]) -> None:
+    from hubfleet.logins import logins  # noqa: PLC0415
 
-    def hear(*, at_once: bool) -> None:
-        if not interrupt.executing and task:
-            task.cancel()
-            return
-        if interrupt.finish.is_set() or at_once:
-            interrupt.stop.set()
-            _complain("Stopping what runs; what is in doubt will be named.")
-        else:
-            _complain("Interrupted: finishing what runs, beginning nothing more. Once more stops it.")
-        interrupt.finish.set()
-
-    loop.add_signal_handler(signal.SIGINT, lambda: hear(at_once=False))
-    loop.add_signal_handler(signal.SIGTERM, lambda: hear(at_once=True))
+    if lines := await logins(inventory, runs, workspace.connect):
+        _say("\n".join(lines))
 
 
 def _holder() -> str:

@@ -71,6 +71,12 @@ def read_plan(folder: Path, deploys: Path) -> Stored:
     return Stored(plan, identity, Journal(deploys / identity), text)
 
 
+def unfinished(folder: Path, deploys: Path) -> str:
+    """Say that an earlier deploy of this very plan has not come to its end; "" where none is left."""
+    stored = read_plan(folder, deploys)
+    return "A deploy of this plan is unfinished: `hubfleet deploy` goes on." if stored.journal.unfinished else ""
+
+
 def refuse_ended(stored: Stored) -> None:
     """Refuse a plan whose deploy has ended, unless everything is done. HubfleetError then."""
     ended, left = stored.journal.ended, stored.left_over

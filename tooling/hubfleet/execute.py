@@ -250,7 +250,7 @@ class _Cluster:
     async def _lease(self, api: DeployApi) -> AsyncIterator[None]:
         """Hold the cluster's lease. A dead deployer's is waited for; LockedError where the other lives."""
         executor = self._executor
-        end = executor.clock.now() + LEASE + _RENEW
+        end, told = executor.clock.now() + LEASE + _RENEW, ""
         while True:
             try:
                 await api.lock(executor.holder, LEASE)
@@ -258,7 +258,9 @@ class _Cluster:
             except LockedError as error:
                 if executor.clock.now() >= end or executor.interrupt.finish.is_set():
                     raise
-                executor.reporter.step(f"{self._name} is locked: {error}", LEASE)
+                if str(error) != told:
+                    executor.reporter.step(f"{self._name} is locked: {error}", LEASE)
+                told = str(error)
             await executor.clock.sleep(_RENEW)
         renewal = asyncio.ensure_future(self._renew(api))
         try:

@@ -5,30 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hubfleet.errors import ClusterUnreachableError
-from hubfleet.model import Stage, State
+from hubfleet.model import Stage
 from hubfleet.wiring import url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
-    from hubfleet.model import Cluster, Inventory, Outcome, Release
+    from hubfleet.model import Cluster, Inventory, Release, ReleaseId
     from hubfleet.ports import DeployApi
 
 SECRET = "hub-login"  # noqa: S105 - the name of a Secret, no secret
-_RUNS = frozenset({State.DONE, State.ROLLED_BACK})
 
 
 async def logins(
     inventory: Inventory,
-    outcomes: Sequence[Outcome],
+    runs: Callable[[ReleaseId], bool],
     connect: Callable[[Cluster], Awaitable[DeployApi | None]],
 ) -> list[str]:
-    """One line per hub that was deployed to a kind cluster of this machine."""
-    done = {outcome.id for outcome in outcomes if outcome.state in _RUNS}
+    """One line per hub that runs on a kind cluster of this machine."""
     lines = []
     for release in inventory.releases.values():
         cluster = inventory.clusters[release.id.cluster]
-        if release.id in done and release.stage is not Stage.SUPPORT and cluster.kind and release.domain:
+        if runs(release.id) and release.stage is not Stage.SUPPORT and cluster.kind and release.domain:
             lines.append(f"{url(cluster, release)}  {await _login(cluster, release, connect)}")
     return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from hubfleet.errors import UsageError
+from hubfleet.errors import GateError, UsageError
 from hubfleet.gates import Gates
 from hubfleet.inventory import read_inventory
 from hubfleet.kernel import PROOF, Cell
@@ -33,4 +33,8 @@ async def prove(
         message = f"the cluster {cluster.name} does not exist yet: `hubfleet plan` and `hubfleet deploy` make it"
         raise UsageError(message)
     gates = Gates(api, workspace.clock, lambda each: workspace.browser(cluster, each), asyncio.Semaphore(1))
-    return await gates.check(release, Cell(cell, expected) if cell else PROOF, say)
+    try:
+        return await gates.check(release, Cell(cell, expected) if cell else PROOF, say)
+    except GateError as error:
+        message = f"{name} failed its health check: {error}"
+        raise GateError(message) from error
