@@ -54,6 +54,13 @@ class Repository:
     def _schemas(self) -> dict[str, ValuesSchema | None]:
         return {}
 
+    def is_incomplete(self, release: ReleaseId) -> bool:
+        """Whether values files of a release are missing or cannot be read."""
+        found = self.survey.inventory.releases[release]
+        files = {place for place, _ in found.files}
+        missing = any(layer.values is None and layer.path not in files for layer in found.layers)
+        return missing or bool(self.values[release][1])
+
     @property
     def releases(self) -> tuple[Release, ...]:
         """Every release that could be read."""
@@ -111,7 +118,7 @@ def domains_are_served(repository: Repository) -> Iterator[Problem]:
     for file in repository.survey.files:
         for index, hub in file.hubs:
             release = ReleaseId(file.cluster.name if file.cluster else "", hub.name)
-            if hub.domain is None or release not in repository.values:
+            if hub.domain is None or release not in repository.values or repository.is_incomplete(release):
                 continue
             ingress = repository.values[release][0].merged.get("ingress")
             if not isinstance(ingress, Mapping) or ingress.get("enabled") is not True:

@@ -33,7 +33,7 @@ def summary(plan: Plan) -> str:
     counts = Counter(row.action for row in plan.releases)
     unchanged = counts[Action.UNCHANGED]
     if unchanged == len(plan.releases):
-        return f"No changes. {unchanged} releases are as the repository says."
+        return f"No changes: {_count(unchanged, 'release')} as the repository says."
     shown = [*_ALWAYS, *(action for action in _SOMETIMES if counts[action])]
     parts = [f"{counts[action]} {'' if action in _SOMETIMES else 'to '}{action}" for action in shown]
     clusters = len({row.id.cluster for row in plan.releases if row.action is not Action.UNCHANGED})
