@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import httpx2
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.config import client_adapter
-from lightkube.core.exceptions import ConfigError
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
@@ -53,7 +52,7 @@ class KubernetesCluster:
         self._kubeconfig = kubeconfig
         try:
             config = KubeConfig.from_file(kubeconfig).get()
-        except (ConfigError, OSError, ValueError) as error:
+        except Exception as error:  # the client raises whatever a malformed file leads it to
             raise ClusterUnreachableError(_unusable(kubeconfig, str(error))) from error
         if config is None:
             raise ClusterUnreachableError(_unusable(kubeconfig, "it names no current context"))
