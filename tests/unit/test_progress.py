@@ -1,37 +1,81 @@
+"""What is seen while things happen: on a terminal, in a log, by a program."""
+
 from __future__ import annotations
 
-import asyncio
+import io
+import json
+import re
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.local_fakes import FakeReporter
+from rich.console import Console
 
-from hubfleet.adapters.progress import long_step
+from hubfleet.model import Plan, ReleaseId, State
+from hubfleet.progress import JsonProgress, LiveProgress, PlainProgress
 
+if TYPE_CHECKING:
+    from hubfleet.ports import Reporter
 
-def test_long_step_gives_signs_of_life_with_how_far_it_is() -> None:
-    reporter = FakeReporter()
-    done: list[int] = []
-
-    async def scenario() -> None:
-        async with long_step(reporter, "builds", 60, detail=lambda: f", {len(done)} done", interval=0.05):
-            done.append(1)
-            await asyncio.sleep(0.08)
-            done.append(2)
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.1)
-
-    asyncio.run(scenario())
-    assert reporter.steps == ["builds", "builds: goes on, 1 done", "builds: goes on, 2 done"]
+STAGING = ReleaseId("one", "staging")
+NOTHING = Plan("live", None, "c0ffee", ())
 
 
-def test_signs_of_life_end_with_a_failure() -> None:
-    reporter = FakeReporter()
+class Times:
+    """A clock of which each look costs a second."""
 
-    async def scenario() -> None:
-        with pytest.raises(KeyError):
-            async with long_step(reporter, "builds", interval=0.01):
-                raise KeyError
-        await asyncio.sleep(0.05)
+    def __init__(self) -> None:
+        self.time = 100.0
 
-    asyncio.run(scenario())
-    assert reporter.steps == ["builds"]
+    def __call__(self) -> float:
+        self.time += 1
+        return self.time
+
+
+def happen(reporter: Reporter) -> None:
+    reporter.step("building the image hub", 95)
+    reporter.transition(STAGING, State.RUNNING, "helm upgrade")
+    reporter.transition(STAGING, State.FAILED, "first line\nsecond line")
+    reporter.finished(NOTHING, [])
+
+
+def test_a_log_gets_a_line_per_event_with_the_time() -> None:
+    lines: list[str] = []
+    happen(PlainProgress(lines.append, Times()))
+    assert lines == [
+        "[        1 s] building the image hub (about 1 min 35 s)",
+        "[        2 s] one/staging running: helm upgrade",
+        "[        3 s] one/staging failed: first line",
+    ]
+
+
+def test_a_program_gets_an_object_per_line() -> None:
+    lines: list[str] = []
+    happen(JsonProgress(lines.append, Times()))
+    step, running, failed = (json.loads(line) for line in lines)
+    assert step == {"at": 101.0, "event": "step", "title": "building the image hub", "estimate": 95}
+    assert running["release"] == "one/staging"
+    assert (failed["state"], failed["message"]) == ("failed", "first line\nsecond line")
+
+
+def test_a_terminal_shows_rows_that_change_and_steps_that_stay() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    with LiveProgress(console, Times()) as reporter:
+        reporter.step("building [the] image", 95)
+        reporter.step("loading the image")
+        reporter.transition(STAGING, State.RUNNING, "helm upgrade")
+    shown = screen.getvalue()
+    assert re.search(r"building \[the\] image \d+ s", shown)
+    assert "one/staging" in shown
+    assert "helm upgrade" in shown
+
+
+@pytest.mark.parametrize("message", ["[bold]not markup[/bold]", "[/]"])
+def test_messages_are_no_markup(message: str) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    with LiveProgress(console, Times()) as reporter:
+        reporter.step(message)
+        reporter.step("next")
+        reporter.transition(STAGING, State.RUNNING, message)
+    assert message in screen.getvalue()

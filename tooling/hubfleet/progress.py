@@ -83,7 +83,7 @@ class LiveProgress:
         self._rows: dict[ReleaseId, _Row] = {}
         self._step: tuple[str, float | None, float] | None = None
         self._live: Live | None = None
-        self._lock = threading.Lock()  # the table is drawn by a thread of its own
+        self._lock = threading.RLock()  # the table is drawn by a thread of its own, and while a line is printed
 
     def __enter__(self) -> Self:
         from rich.live import Live  # noqa: PLC0415 - only a terminal needs it
@@ -105,10 +105,12 @@ class LiveProgress:
 
     def step(self, title: str, estimate: float | None = None) -> None:
         """Show the step with its time; the one before stays above as a line."""
+        from rich.text import Text  # noqa: PLC0415
+
         with self._lock:
             if self._step and self._live:
                 said, _, since = self._step
-                self._console.print(f"{said} [dim]{duration(self._now() - since)}[/dim]", highlight=False)
+                self._console.print(Text.assemble(said, " ", (duration(self._now() - since), "dim")))
             self._step = (title, estimate, self._now())
 
     def finished(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:  # noqa: ARG002 - the port's signature
@@ -117,9 +119,9 @@ class LiveProgress:
 
     def _draw(self) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415
-        from rich.markup import escape  # noqa: PLC0415
         from rich.spinner import Spinner  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
         with self._lock:
             table = Table(box=None, show_header=False, pad_edge=False)
@@ -127,12 +129,12 @@ class LiveProgress:
                 busy = row.state is State.RUNNING
                 mark: RenderableType = Spinner("dots") if busy else _MARKS.get(row.state, "·")
                 age = duration(self._now() - row.since) if busy else ""
-                table.add_row(mark, str(release), str(row.state), age, escape(row.message[:_MESSAGE]))
+                table.add_row(mark, str(release), str(row.state), age, Text(row.message[:_MESSAGE]))
             parts: list[RenderableType] = [table] if self._rows else []
             if self._step:
                 title, estimate, since = self._step
                 usual = f" of about {duration(estimate)}" if estimate else ""
-                parts.append(Spinner("dots", f"{escape(title)} {duration(self._now() - since)}{usual}"))
+                parts.append(Spinner("dots", Text(f"{title} {duration(self._now() - since)}{usual}")))
             return Group(*parts)
 
 
