@@ -176,7 +176,7 @@ class Stage:
         account = folder / "account"
         account.mkdir()
         (account / "token").write_text("account-token\n")
-        self.settings = Settings("x", traefik.directory, traefik=f"http://127.0.0.1:{traefik_port}")
+        self.settings = Settings("x", traefik.directory, traefik=f"http://127.0.0.1:{traefik_port}", patience=0.5)
         self.api = Api("127.0.0.1", api_port, account / "token", None)
         self.agent = Agent(self.settings, self.api)
         self.server = Server(0, self.agent, self.token)

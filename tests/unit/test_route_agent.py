@@ -113,6 +113,14 @@ class TestAgent:
         stage.traefik.stuck = False
         stage.until(lambda: stage.get("/readyz")[0] == 200, seconds=15)
 
+    def test_traefik_that_takes_its_time_does_not_take_a_replica_out_of_service(self, running: Stage) -> None:
+        running.traefik.stuck = True
+        running.cluster.put("endpointslices", slice_of("/user/ann/"))
+        running.until(lambda: "hubfleet_route_table_in_force 0" in running.get("/metrics")[1], seconds=15)
+        assert running.get("/readyz")[0] == 200
+        running.traefik.stuck = False
+        running.until(lambda: "hubfleet_route_table_in_force 1" in running.get("/metrics")[1], seconds=15)
+
     def test_no_half_written_file_is_ever_seen(self, running: Stage) -> None:
         for number in range(20):
             running.cluster.put("endpointslices", slice_of(f"/user/u{number}/"))

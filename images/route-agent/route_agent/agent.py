@@ -40,6 +40,7 @@ class Settings:
     base_url: str = "/"  # JupyterHub's
     port: int = 8001
     traefik: str = "http://127.0.0.1:9000"
+    patience: float = 5.0  # seconds until Traefik is said not to serve a table
 
 
 class Agent:
@@ -51,7 +52,7 @@ class Agent:
         build = functools.partial(
             configuration, base_url=settings.base_url, agent_url=f"http://127.0.0.1:{settings.port}"
         )
-        self._writer = Writer(self._table, settings.directory, self._traefik, build)
+        self._writer = Writer(self._table, settings.directory, self._traefik, build, settings.patience)
         self._failures: Counter[str] = Counter()
         self._sinks = [_Sink(source, read, self._table) for source, read in _READERS.items()]
         self._followers = [Follower(api, _collections(settings.namespace)[sink.source], sink) for sink in self._sinks]
@@ -63,7 +64,7 @@ class Agent:
 
     def unready(self) -> str | None:
         """Return why this replica must not take requests yet; None where it may."""
-        if self._writer.in_force:
+        if self._writer.ready:
             return None
         return "Traefik does not serve the routes yet" if self._table.complete else "the routes are not listed yet"
 

@@ -25,24 +25,36 @@ log = logging.getLogger(__name__)
 _FILE = "routes.yml"  # JSON, which is YAML: Traefik reads no file named .json
 _BATCH = 0.06  # seconds to gather changes in
 _POLL = 0.01
-_PATIENCE = 5.0  # seconds after which a table that Traefik does not serve is given up: the next may be better
+_BEHIND = 30.0  # seconds that Traefik may serve an older table before people are better off with another replica
 
 
 class Writer:
     """Writes one version after the other; knows which one Traefik serves."""
 
     def __init__(
-        self, table: Table, directory: Path, traefik: TraefikApi, build: Callable[[list[Route]], dict[str, Any]]
+        self,
+        table: Table,
+        directory: Path,
+        traefik: TraefikApi,
+        build: Callable[[list[Route]], dict[str, Any]],
+        patience: float = 5.0,
     ) -> None:
         self._table, self._file, self._traefik, self._build = table, directory / _FILE, traefik, build
+        self._patience = patience  # seconds after which a table that is not served is given up: the next may be better
         self._marker = ""
         self._written: list[Route] = []
         self._served: dict[str, str] = {}
         self._turn = threading.Condition()
-        self.in_force = False  # whether Traefik serves what was last written
+        self._served_at: float | None = None  # when Traefik last served what had been written
+        self.in_force = False  # whether it does
         self.writes = 0
         self.refused = 0  # tables that Traefik did not serve in time
         self.seconds = 0.0  # from the first change of the last batch until Traefik served it
+
+    @property
+    def ready(self) -> bool:
+        """Whether Traefik serves a table that is complete, and not too old where a newer one is on its way."""
+        return self._served_at is not None and (self.in_force or time.monotonic() - self._served_at < _BEHIND)
 
     def run(self) -> Never:
         """Write whenever the table has changed, for ever."""
@@ -69,6 +81,8 @@ class Writer:
         time.sleep(_BATCH)
         version, routes = self._table.routes()
         written = self._build(routes)
+        if self.in_force:
+            self._served_at = time.monotonic()
         self._write(json.dumps(written, separators=(",", ":")))
         self._marker, self._written = marker_of(written), routes
         self._confirm()
@@ -92,15 +106,16 @@ class Writer:
         """Wait until Traefik serves what was written, and tell those who wait for one of its routes."""
         self.in_force = self._await()
         if self.in_force:
+            self._served_at = time.monotonic()
             with self._turn:
                 self._served = {route.key: route.target for route in self._written}
                 self._turn.notify_all()
         else:
             self.refused += 1
-            log.error("Traefik does not serve %s after %s s", self._marker, _PATIENCE)
+            log.error("Traefik does not serve %s after %s s", self._marker, self._patience)
 
     def _await(self) -> bool:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self._patience
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 if self._traefik.serves(self._marker):
