@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # characters or the percent sign: those stay as the client sent them. Other characters have one spelling.
 _ENCODED_ONLY = frozenset("/?#%")
 _EITHER_WAY = frozenset(":[]@!$&'()*+,;=")
-_MOST_SPELLINGS = 8
 
 _NOT_UTF8 = range(0xDC80, 0xDD00)  # octets as surrogateescape keeps them
 _PRINTABLE, _ASCII, _SHORT = range(0x20, 0x7F), range(0x80), range(0x10000)
@@ -86,7 +85,7 @@ def key_of(name: str) -> str | None:
 
 def rule(route: Route) -> str:
     """Traefik's rule for a route."""
-    paths = " || ".join(_matchers(route.prefix))
+    paths = _paths(route.prefix)
     if route.host:
         return f"Host({_quote(route.host.partition(':')[0])}) && ({paths})"
     return paths
@@ -106,19 +105,25 @@ def _service(url: str, *, hub: bool = False) -> dict[str, Any]:
     return {"loadBalancer": {"servers": [{"url": url}], **transport}}
 
 
-def _matchers(prefix: str) -> list[str]:
-    """Matchers of which one must hold."""
+def _paths(prefix: str) -> str:
+    """Return the rule for a prefix; words cost Traefik less than patterns, which only some names need."""
     if prefix == "/":
-        return ['PathPrefix("/")']
+        return 'PathPrefix("/")'
     characters = [_spellings(part) for part in re.findall(r"%[0-9A-Fa-f]{2}|[^%]|%", prefix.removesuffix("/"))]
-    spelt = [b"".join(choice) for choice in itertools.islice(itertools.product(*characters), _MOST_SPELLINGS + 1)]
-    if len(spelt) > _MOST_SPELLINGS:
-        return [f"PathRegexp({_quote(_pattern(characters))})"]
-    return [
-        matcher
-        for path in map(_text, spelt)
-        for matcher in (f"Path({_quote(path)})", f"PathPrefix({_quote(path + '/')})")
-    ]
+    if all(len(spellings) == 1 for spellings in characters):
+        path = _text(b"".join(only for (only,) in characters))
+        return f"Path({_quote(path)}) || PathPrefix({_quote(path + '/')})"
+    return f"PathRegexp({_quote(f'^{_pattern(characters)}(?:/|$)')})"
+
+
+def _pattern(characters: Iterable[tuple[bytes, ...]]) -> str:
+    pieces = []
+    for either, run in itertools.groupby(characters, key=lambda spellings: len(spellings) > 1):
+        if either:
+            pieces += ["(?:" + "|".join(_escape(_text(spelling)) for spelling in spellings) + ")" for spellings in run]
+        else:
+            pieces.append(_escape(_text(b"".join(only for (only,) in run))))
+    return "".join(pieces)
 
 
 def _spellings(part: str) -> tuple[bytes, ...]:
@@ -129,13 +134,6 @@ def _spellings(part: str) -> tuple[bytes, ...]:
     if character in _ENCODED_ONLY and part != "/":
         return (f"%{octets[0]:02X}".encode(),)
     return (octets,)
-
-
-def _pattern(characters: list[tuple[bytes, ...]]) -> str:
-    plain = b"".join(choice[0] if len(choice) == 1 else b"\0" for choice in characters)
-    choices = iter("(?:" + "|".join(map(_escape, map(_text, choice))) + ")" for choice in characters if len(choice) > 1)
-    pieces = [_escape(piece) for piece in _text(plain).split("\0")]
-    return "^" + "".join(itertools.chain(*itertools.zip_longest(pieces, choices, fillvalue=""))) + "(?:/|$)"
 
 
 def _escape(text: str) -> str:
