@@ -41,6 +41,7 @@ class FakeApi:
     pods: list[dict[str, Any]] = field(default_factory=list)
     agents: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    dropping: int = 0  # hangs up so many times
     failing: int = 0  # answers with 503 so many times
     forbidden: bool = False
     page: int = 500
@@ -52,6 +53,10 @@ class FakeApi:
         self.calls.append(f"{request.method} {request.path.rpartition('/namespaces/x/')[2]}")
         if self.forbidden:
             return web.Response(status=403, text="the hub may not do that")
+        if self.dropping:
+            self.dropping -= 1
+            assert request.transport
+            request.transport.close()
         if self.failing:
             self.failing -= 1
             return web.Response(status=503, text="etcd is away")
@@ -184,7 +189,6 @@ def play(story: Callable[[World], Awaitable[None]], **traits: object) -> World:
             try:
                 await story(world)
             finally:
-                await proxy.agents.close()
                 await client.close()
             return world
 

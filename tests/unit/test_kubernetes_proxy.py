@@ -148,6 +148,15 @@ class TestFailures:
         async def story(world: World) -> None:
             world.api.failing = 3
             await world.proxy.add_route(*HUB)
+            world.api.failing = 2
+            assert await world.proxy.get_all_routes() == told(*HUB)
+
+        play(story)
+
+    def test_tries_again_where_the_api_server_hangs_up(self) -> None:
+        async def story(world: World) -> None:
+            world.api.dropping = 2
+            await world.proxy.add_route(*HUB)
             assert await world.proxy.get_all_routes() == told(*HUB)
 
         play(story)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from aiohttp import ClientError
 from jupyterhub.proxy import Proxy
 from jupyterhub.utils import exponential_backoff
 from kubernetes_asyncio.client import ApiException
@@ -20,7 +21,11 @@ from hubfleet_proxy.routes import Route, address_of, entry_of, pod_of, routes_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+_Answer = TypeVar("_Answer")
+
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_AWAY = (ApiException, ClientError, OSError, TimeoutError)
+_REFUSALS = range(400, 429)  # what the API server refuses it will refuse again
 _AT_ONCE = 50  # routes that are written at the same time: a hub that starts may have thousands
 
 
@@ -80,7 +85,9 @@ class KubernetesProxy(Proxy):  # type: ignore[misc]  # JupyterHub has no types
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         """Return every route that stands, in two calls whatever their number."""
-        slices, entries = await asyncio.gather(self.objects.slices(), self.objects.entries())
+        slices, entries = await asyncio.gather(
+            self._persistently(self.objects.slices), self._persistently(self.objects.entries)
+        )
         return {route.routespec: route.jupyterhub for route in routes_of(slices, entries)}
 
     async def _write(self, route: Route) -> None:
@@ -102,7 +109,7 @@ class KubernetesProxy(Proxy):  # type: ignore[misc]  # JupyterHub has no types
     async def _wait_for(self, route: Route) -> None:
         try:
             addresses = await self.objects.ready_addresses(self.agent_service)
-        except (ApiException, OSError, TimeoutError) as error:
+        except _AWAY as error:
             self.log.warning("Not waiting for the proxies to serve %s: %s", route.routespec, error)
             return
         if late := await self.agents.acknowledged(route, addresses):
@@ -110,17 +117,18 @@ class KubernetesProxy(Proxy):  # type: ignore[misc]  # JupyterHub has no types
         elif not addresses:
             self.log.warning("No proxy is ready to serve %s yet", route.routespec)
 
-    async def _persistently(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _persistently(self, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Do what may be done twice, again and again while the API server does not answer."""
+        answers: list[_Answer] = []
 
         async def attempt() -> bool:
             try:
-                await call()
-            except (ApiException, OSError, TimeoutError) as error:
-                if isinstance(error, ApiException) and error.status is not None and 400 <= error.status < 429:  # noqa: PLR2004
-                    raise  # what the API server refuses it will refuse again
+                answers.append(await call())
+            except _AWAY as error:
+                if isinstance(error, ApiException) and error.status in _REFUSALS:
+                    raise
                 self.log.warning("The Kubernetes API does not answer, trying again: %s", error)
-                return False
-            return True
+            return bool(answers)
 
         await exponential_backoff(attempt, "The Kubernetes API does not answer", timeout=self.api_timeout)
+        return answers[0]
