@@ -45,6 +45,12 @@ def test_engine_has_an_image_or_not(answer: str, *, expected: bool) -> None:
     assert asyncio.run(Docker(FakeRunner([("docker image inspect name:tag", answer)])).has("name:tag")) is expected
 
 
+def test_daemon_that_stops_in_the_middle_is_told_as_such() -> None:
+    said = failed("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?")
+    with pytest.raises(ToolError, match=r"no container engine answers .*: start Docker"):
+        asyncio.run(Docker(FakeRunner([("docker rm", said)])).ask("rm", "x"))
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

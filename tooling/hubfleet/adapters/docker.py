@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hubfleet.ports import Runner
 
 _QUIET = {"DOCKER_CLI_HINTS": "false"}
+_AWAY = "Cannot connect to the Docker daemon"
 _ANSWERS = 30.0  # seconds that a daemon under load may take for a question
 
 
@@ -36,7 +37,10 @@ class Docker:
 
     async def ask(self, *args: str, failure: str = "docker failed", timeout: float | None = None) -> str:  # noqa: ASYNC109
         """Run `docker ARGS` and return what it prints."""
-        return await checked(self.runner, ("docker", *args), failure, env=_QUIET, timeout=timeout)
+        try:
+            return await checked(self.runner, ("docker", *args), failure, env=_QUIET, timeout=timeout)
+        except ToolError as error:
+            raise (explain(_AWAY) if _AWAY in str(error) else error) from error
 
     async def has(self, image: str) -> bool:
         """Whether the engine holds the image."""

