@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -229,3 +231,10 @@ def test_what_a_deploy_records_is_what_the_next_plan_compares() -> None:
 )
 def test_head_is_named_by_its_commit(commit: str | None, name: str, *, dirty: bool) -> None:
     assert named(DictTree({}, commit, dirty)) == name
+
+
+def test_planning_imports_nothing_that_only_others_need() -> None:
+    heavy = {"lightkube", "httpx2", "websockets", "yamale", "jsonschema_rs", "rich", "typer", "chartpress"}
+    code = "import sys, hubfleet.planning, hubfleet.plan_file, hubfleet.report; print(*sys.modules)"
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert heavy & {name.partition(".")[0] for name in done.stdout.split()} == set()

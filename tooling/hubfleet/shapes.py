@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def shape_problems(schema_file: str, schema_text: str, documents: Iterable[Document]) -> Iterator[Problem]:
     """Yield what yamale finds wrong with each document."""
-    import yamale  # noqa: PLC0415 - only `hubfleet check` pays for it
+    import yamale  # type: ignore[import-untyped]  # noqa: PLC0415 - only `hubfleet check` pays for it
 
     try:
         schema = yamale.make_schema(content=schema_text)
