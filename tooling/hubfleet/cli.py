@@ -9,13 +9,12 @@ import socket
 import sys
 import time
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hubfleet.errors import HubfleetError, ProblemsError
+from hubfleet.errors import HubfleetError, PartialError, ProblemsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -43,22 +42,8 @@ cluster_app = typer.Typer(help="Make, remove and look at this machine's kind clu
 app.add_typer(cluster_app, name="cluster")
 
 
-class Against(StrEnum):
-    """What a plan compares with."""
-
-    LIVE = "live"
-    GIT = "git"
-    NOTHING = "nothing"
-
-
-class ImageSource(StrEnum):
-    """Where a local cluster's images come from."""
-
-    AUTO = "auto"
-    PULL = "pull"
-    BUILD = "build"
-
-
+Against = Literal["live", "git", "nothing"]
+ImageSource = Literal["auto", "pull", "build"]
 Root = Annotated[Path, typer.Option("--root", help="The repository's folder.", file_okay=False)]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="TOML with the fleet's places, instead of pyproject.toml.")
@@ -74,6 +59,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Clusters; all kind clus
 
 def main() -> None:
     """Run the command line and exit with its code; every error is a message that ends with what to do."""
+    _ran.clear()
     try:
         app()
     except SystemExit as ended:
@@ -107,9 +93,9 @@ def plan(  # noqa: PLR0913 - a plan has that many options
     root: Root = Path(),
     config: ConfigFile = None,
     *,
-    against: Annotated[Against, typer.Option(help="Compare with what runs, with a revision, or with nothing.")] = (
-        Against.LIVE
-    ),
+    against: Annotated[
+        Against, typer.Option(help="Compare with what runs, with a revision, or with nothing.")
+    ] = "live",
     base: Annotated[str | None, typer.Option(help="The revision to compare with; implies --against git.")] = None,
     head: Annotated[str | None, typer.Option(help="Plan this revision instead of the working tree.")] = None,
     only: Only = None,
@@ -120,7 +106,7 @@ def plan(  # noqa: PLR0913 - a plan has that many options
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit with 2 on changes.")] = False,
 ) -> None:
     """Show which releases a deploy would touch, in which order and why, and keep that for `deploy`."""
-    kind = Against.GIT if base else Against.NOTHING if everything else against
+    kind = "git" if base else "nothing" if everything else against
 
     async def work(workspace: Workspace) -> int:
         from hubfleet.deploying import unfinished  # noqa: PLC0415
@@ -129,12 +115,11 @@ def plan(  # noqa: PLR0913 - a plan has that many options
 
         folder = (out or workspace.build / "plan").absolute()
         forget(folder)  # so that a failure leaves none that `deploy` could take for this one
-        request = Request(kind.value, base, head, tuple(only or ()), render=render)
+        request = Request(kind, base, head, tuple(only or ()), render=render)
         made = await request.plan(workspace)
         write(made, folder)
-        return _show_plan(
-            made, unfinished(folder, workspace.build / "deploys"), as_json=as_json, detailed=detailed_exitcode
-        )
+        remarks = [*workspace.silent.values(), unfinished(folder, workspace.build / "deploys")]
+        return _show_plan(made, remarks, as_json=as_json, detailed=detailed_exitcode)
 
     _run(_in_workspace(root.absolute(), config, work, as_json=as_json))
 
@@ -146,7 +131,7 @@ def deploy(  # noqa: PLR0913 - a deploy has that many options
     folder: Annotated[Path | None, typer.Option("--plan", help="The plan's folder [build/plan].")] = None,
     only: Only = None,
     *,
-    images: Images = ImageSource.AUTO,
+    images: Images = "auto",
     as_json: Json = False,
     abandon: Annotated[bool, typer.Option("--abandon", help="Give an unfinished deploy of this plan up.")] = False,
 ) -> None:
@@ -236,9 +221,7 @@ def tools(
 
 
 @cluster_app.command("up")
-def cluster_up(
-    names: Names = None, root: Root = Path(), config: ConfigFile = None, images: Images = ImageSource.AUTO
-) -> None:
+def cluster_up(names: Names = None, root: Root = Path(), config: ConfigFile = None, images: Images = "auto") -> None:
     """Make kind clusters, or start them again; nothing happens to one that runs."""
 
     async def work(workspace: Workspace) -> int:
@@ -299,14 +282,14 @@ async def _in_workspace(  # noqa: PLR0913 - what every command has in common
     *,
     as_json: bool = False,
     live: bool = False,
-    images: ImageSource = ImageSource.AUTO,
+    images: ImageSource = "auto",
 ) -> int:
     """Run a command's work with a reporter that fits where its output goes."""
     from hubfleet.wiring import Workspace  # noqa: PLC0415 - `--help` needs none of it
 
     with ExitStack() as stack:
         reporter = _reporter(stack, as_json=as_json, live=live)
-        async with Workspace(root, reporter, config, images.value) as workspace:
+        async with Workspace(root, reporter, config, images) as workspace:
             return await work(workspace)
 
 
@@ -316,19 +299,19 @@ def _reporter(stack: ExitStack, *, as_json: bool, live: bool) -> Reporter:
 
     if as_json and live:
         return JsonProgress(_say, time.time)
-    if live and _console().is_terminal:
-        return stack.enter_context(LiveProgress(_console(), time.time))
+    if live and (console := _console()).is_terminal:
+        return stack.enter_context(LiveProgress(console, time.time))
     return PlainProgress(_complain if as_json or not live else _say, time.time)
 
 
-def _show_plan(plan: Plan, unfinished: str, *, as_json: bool, detailed: bool) -> int:
+def _show_plan(plan: Plan, remarks: list[str], *, as_json: bool, detailed: bool) -> int:
     from hubfleet.model import Action  # noqa: PLC0415
     from hubfleet.plan_file import plan_to_json  # noqa: PLC0415
     from hubfleet.report import plan_view  # noqa: PLC0415
 
     _say(plan_to_json(plan).rstrip()) if as_json else _console().print(plan_view(plan))
-    if unfinished:
-        _complain(unfinished)
+    for remark in filter(None, remarks):
+        _complain(remark)
     if not plan.complete or any(row.action is Action.BROKEN for row in plan.releases):
         return 1
     return CHANGES if detailed and plan.has_changes else 0
@@ -344,12 +327,15 @@ def _abandon(stored: Stored) -> int:
 
 async def _deploy(workspace: Workspace, stored: Stored, only: tuple[str, ...], *, as_json: bool) -> int:
     from hubfleet.deploying import Deploy, exit_code, refuse_ended  # noqa: PLC0415
-    from hubfleet.execute import Interrupt  # noqa: PLC0415
+    from hubfleet.execute import Interrupt, Result  # noqa: PLC0415
     from hubfleet.inventory import survey  # noqa: PLC0415
     from hubfleet.signals import listen  # noqa: PLC0415
 
     refuse_ended(stored)
     if not stored.plan.has_changes or (stored.journal.ended and not stored.left_over):
+        if exit_code(stored.plan, Result(())):
+            message = "the plan has nothing that can be deployed: do what it says of the rest, then plan again"
+            raise PartialError(message)
         _say("Nothing to do: the plan has no changes, or all of them are deployed.")
         if not as_json:
             await _tell_logins(workspace, survey(await workspace.tree(), workspace.config).inventory, lambda _: True)

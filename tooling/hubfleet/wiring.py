@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -55,6 +54,7 @@ class Workspace:
     images: str = "auto"
     runner: Runner = field(default_factory=Processes)
     clock: SystemClock = field(default_factory=SystemClock)
+    silent: dict[str, str] = field(default_factory=dict)  # cluster → why it does not answer, and what to do
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _clusters: dict[str, KubernetesCluster | None] = field(default_factory=dict)
 
@@ -143,10 +143,20 @@ class Workspace:
         raise ClusterUnreachableError(message)
 
     async def connect(self, cluster: Cluster) -> KubernetesCluster | None:
-        """Return the cluster; None where a kind cluster does not exist yet. Each is connected once."""
+        """Return the cluster; None where a kind cluster does not exist yet. Each is connected once.
+
+        ClusterUnreachableError where it does not answer; what it says is kept in `silent`, for people.
+        """
         if cluster.name not in self._clusters:
-            path = await self.kubeconfig(cluster)
-            self._clusters[cluster.name] = await self.connected(path) if path else None
+            try:
+                path = await self.kubeconfig(cluster)
+                found = await self.connected(path) if path else None
+                if found:
+                    await found.records()
+            except ClusterUnreachableError as error:
+                self.silent[cluster.name] = way_forward(str(error), cluster)
+                raise ClusterUnreachableError(self.silent[cluster.name]) from error
+            self._clusters[cluster.name] = found
         return self._clusters[cluster.name]
 
     async def connected(self, kubeconfig: Path) -> KubernetesCluster:
@@ -174,18 +184,12 @@ def url(cluster: Cluster, release: Release) -> str:
     return f"http://{release.domain}:{cluster.kind.port}" if cluster.kind else f"https://{release.domain}"
 
 
-def replace_folder(fresh: Path, target: Path) -> None:
-    """Put a folder in the place of another one, which may be missing."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh.rename(target)
-
-
-def way_to_kind(error: ClusterUnreachableError | str, cluster: Cluster) -> str:
+def way_forward(silence: str, cluster: Cluster) -> str:
     """Add to a cluster's silence what to do about it."""
     if cluster.provider != "kind":
-        return str(error)
+        return f"{cluster.name}: {silence}"
     return (
-        f"the kind cluster {cluster.name} exists but does not answer ({error}): `hubfleet cluster up {cluster.name}`"
-        f" starts the container engine and its nodes again, `hubfleet cluster down {cluster.name}` removes it"
+        f"{cluster.name}: this kind cluster exists, but {silence}. `hubfleet cluster up {cluster.name}` starts the"
+        f" container engine and its nodes again, with all that is in them; `hubfleet cluster down {cluster.name}`"
+        " removes it. Then plan again."
     )
