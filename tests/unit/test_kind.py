@@ -206,6 +206,27 @@ def test_published_image_is_pulled_where_nothing_was_built_and_a_registry_answer
     assert machine.runner.ran(f"kind create --image {PUBLISHED_NODE}")
 
 
+def test_published_image_that_is_there_already_is_used_without_asking_a_registry(
+    machine: Machine, cluster: Cluster
+) -> None:
+    machine.images = {PUBLISHED_NODE}
+    up(machine, cluster)
+    assert machine.runner.ran(f"kind create --image {PUBLISHED_NODE}")
+    assert not [command for command in machine.runner.commands if command.startswith("docker pull")]
+
+
+def test_host_with_cgroup_v1_gets_a_node_image_of_packages(machine: Machine, cluster: Cluster) -> None:
+    machine.images.clear()
+    stop = ToolError("here the node image would be made")
+    machine.runner.rules[:0] = [
+        ("docker info CgroupVersion", "1\n"),
+        ("docker image inspect debian:bookworm-slim", stop),
+    ]
+    with pytest.raises(ToolError, match="here the node image would be made"):
+        up(machine, cluster)
+    assert any("cgroup v1" in step for step in machine.reporter.steps)
+
+
 def test_kind_that_fails_is_quoted_and_the_cluster_stays_unmarked(machine: Machine, cluster: Cluster) -> None:
     machine.runner.rules.insert(0, ("kind create", failed("ERROR: failed to create cluster: no such network")))
     with pytest.raises(ToolError, match=r"the cluster c could not be made: .*no such network"):

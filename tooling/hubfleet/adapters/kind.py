@@ -184,6 +184,8 @@ class Kind:
         if self.images == "auto":
             if await self._docker.has(node_image()):
                 return Source.BUILD
+            if await self._docker.has(PUBLISHED_NODE):
+                return Source.PULL
             if (await self._docker.ask("info", "--format", "{{.CgroupVersion}}")).strip() == "1":
                 self.reporter.step("this host has cgroup v1, which kind's published images do not support any more")
                 return Source.BUILD
