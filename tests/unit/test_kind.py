@@ -220,6 +220,8 @@ def test_host_with_cgroup_v1_gets_a_node_image_of_packages(machine: Machine, clu
     stop = ToolError("here the node image would be made")
     machine.runner.rules[:0] = [
         ("docker info CgroupVersion", "1\n"),
+        ("docker image inspect hubfleet/local-node:", failed("no such image")),
+        ("docker image inspect hubfleet/local-", stop),
         ("docker image inspect debian:bookworm-slim", stop),
     ]
     with pytest.raises(ToolError, match="here the node image would be made"):
