@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_helm_charts.clusters import Cluster
 
 AWAY = 60.0  # seconds without a hub
-FILE = "kept.txt"
+FILE = f"kept-{secrets.token_hex(4)}.txt"  # the disks outlive the tests
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +38,23 @@ def person_at(browser: Browser, hub: str) -> Person:
 
 @pytest.fixture(scope="module")
 def person(browser: Browser, password: Callable[[str], str]) -> Person:
-    """Somebody who works at staging, in a notebook."""
+    """Somebody who has logged in at staging."""
     person = person_at(browser, "staging")
     person.log_in(password("staging"))
-    person.new_notebook()
     return person
 
 
-def test_a_notebook_runs(person: Person) -> None:
+def test_a_notebook_runs_and_its_files_are_still_there_after_stop_and_start(
+    person: Person, kube_cluster: Cluster
+) -> None:
+    notebook = person.new_notebook()
     person.run(f"from pathlib import Path; print(Path({FILE!r}).write_text('x' * 6) * 7)", "42")
     person.save()
-
-
-def test_the_file_is_still_there_after_stop_and_start(person: Person, kube_cluster: Cluster) -> None:
     before = claims(kube_cluster)
     person.stop_server()
     person.start_server()
     assert person.fetch(f"api/contents/{FILE}") == 200
-    assert person.fetch("api/contents/Untitled.ipynb") == 200
+    assert person.fetch(f"api/contents/{notebook}") == 200
     assert claims(kube_cluster) == before
 
 

@@ -75,12 +75,12 @@ def test_what_a_plan_says_is_the_path_from_the_release_to_the_file(edited: Fleet
 
 def test_every_mistake_is_told_at_once_with_its_place(edited: Fleet) -> None:
     edited.replace("hubs/NAME/cluster.yaml", "stage: production", "stage: productoin")
-    edited.replace("hubs/NAME/cluster.yaml", "canary: staging", "canary: stagin")
+    edited.replace("hubs/NAME/cluster.yaml", "display_name: Production", "displayname: Production")
     edited.append("hubs/NAME/staging.values.yaml", "singelUser: {}\n")
     said = edited.hubfleet("plan").expect(1).said
     text = edited.path("hubs/NAME/cluster.yaml").read_text().splitlines()
-    for word in ("productoin", "stagin\n"):
-        line = 1 + next(number for number, line in enumerate(text) if f"{line}\n".endswith(word))
+    for word in ("productoin", "displayname: Production"):
+        line = 1 + next(number for number, line in enumerate(text) if line.endswith(word))
         assert f"hubs/test/cluster.yaml:{line}" in said, said
     assert re.search(r"hubs/test/staging\.values\.yaml:\d+.*singelUser", said), said
     assert "Traceback" not in said
