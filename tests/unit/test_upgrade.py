@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from tests.unit.deploys import HOLDER, World, record, release
 from tests.unit.fakes import FakeCluster, broken
 
 from hubfleet.config import DeployPolicy
+from hubfleet.errors import GateError
 from hubfleet.model import Action, GateResult, State
 from hubfleet.ports import Attempt, Pod, Record
 
@@ -142,6 +143,20 @@ def test_an_upgrade_left_pending_is_rolled_back_first(world: World) -> None:
     world.cluster.history["staging"].append("pending-upgrade")
     assert world.upgrade("staging").state is State.DONE
     assert world.helm.calls == [("rollback", "staging"), ("upgrade", "staging")]
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [("fail", 0), ("wait", 600)])
+def test_an_upgrade_left_pending_is_nobodys_to_touch_where_the_policy_says_so(
+    tmp_path: Path, policy: Literal["fail", "wait"], seconds: float
+) -> None:
+    world = World(tmp_path, policy=DeployPolicy(pending=policy))
+    world.settled()
+    world.cluster.history["staging"].append("pending-upgrade")
+    begun = world.clock.now()
+    with pytest.raises(GateError, match="revision 4 of one/staging is pending-upgrade: see what works on it"):
+        world.upgrade("staging")
+    assert world.clock.now() - begun == seconds
+    assert world.helm.calls == []
 
 
 def test_an_install_left_pending_is_forgotten_and_its_objects_are_taken_over(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class DeployPolicy:
     max_upgrades: _Positive = 10  # Helm upgrades at once per cluster
     max_spawn_gates: _Positive = 2  # health checks with a spawn at once per cluster
     timeout: _Positive = 600  # seconds for one release, hooks included
+    pending: Literal["rollback", "wait", "fail"] = "rollback"  # what a helm that died has left pending
 
     def with_overrides(self, overrides: Mapping[str, str | int]) -> DeployPolicy:
         """Apply a cluster's own section (`Cluster.deploy`), which the inventory has checked."""

@@ -88,15 +88,16 @@ class Upgrader:
         return (await self.cluster.live()).get(release.id.name, ABSENT)
 
     async def _repaired(self, release: Release, say: Callable[[str], None]) -> Live:
-        """Free a release that a killed helm left pending: Helm refuses to touch it otherwise."""
-        live, end = await self._live(release), self.clock.now() + PENDING_PATIENCE
-        if live.status.startswith("pending-"):
-            say(f"revision {live.revision} is {live.status}, left by a deployer that is gone; waiting for its end")
-        while live.status.startswith("pending-") and self.clock.now() < end:
-            await self.clock.sleep(1.0)
-            live = await self._live(release)
-        if not live.status.startswith("pending-"):
+        """Free a release that a killed helm left pending, by policy: Helm refuses to touch it otherwise."""
+        live = await self._ended_by_itself(release, say)
+        if not _is_pending(live):
             return live
+        if self.policy.pending != "rollback":
+            message = (
+                f"revision {live.revision} of {release.id} is {live.status}: see what works on it, then `helm rollback"
+                f" {release.id.name}`, or set `pending: rollback` in the deploy policies"
+            )
+            raise GateError(message)
         if live.status == "pending-install" or live.revision == 1:
             say("making Helm forget the install that never ended; its objects are taken over")
             await self.cluster.forget_revision(release.id, live.revision)
@@ -104,6 +105,18 @@ class Upgrader:
             say(f"rolling revision {live.revision} back, which never ended")
             await self._rollback(release, await self._good_revision(release, live))
         return await self._live(release)
+
+    async def _ended_by_itself(self, release: Release, say: Callable[[str], None]) -> Live:
+        """Give a helm that outlived its deployer the time to end."""
+        live = await self._live(release)
+        seconds = {"fail": 0.0, "rollback": PENDING_PATIENCE}.get(self.policy.pending, float(self.policy.timeout))
+        end = self.clock.now() + seconds
+        if _is_pending(live) and seconds:
+            say(f"revision {live.revision} is {live.status}, left by a deployer that is gone; waiting for its end")
+        while _is_pending(live) and self.clock.now() < end:
+            await self.clock.sleep(1.0)
+            live = await self._live(release)
+        return live
 
     async def _good_revision(self, release: Release, live: Live) -> int:
         """Return the revision that is known to be good; 0 stands for the one before in helm's words."""
@@ -183,3 +196,7 @@ class Upgrader:
         rendered = await self.fingerprint(release)
         record = Record(row.digest, tree.commit, tree.dirty, self.source.plan, revision, gate, rendered, proven)
         await self.cluster.write_record(name, record)
+
+
+def _is_pending(live: Live) -> bool:
+    return live.status.startswith("pending-")
