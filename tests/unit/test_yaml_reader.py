@@ -18,7 +18,8 @@ from hubfleet.yaml_reader import dotted, read_documents, read_yaml, resolve
         ("y", True), ("Off", False), ("True", True), ("~", None), ("", None), ("NULL", None),
         ("0755", 493), ("0o755", 493), ("08", 8.0), ("0x1F", 31), ("0b11", 3), ("1_000", 1000), ("-0x1F", -31),
         ("12e3", 12000.0), (".5", 0.5), ("1.", 1.0), ("1:30", "1:30"), ("2001-01-01", "2001-01-01"),
-        ("9007199254740993", 9007199254740992), ("1e400", "1e400"), ("a b", "a b"), ("_1", "_1"), ("é", "é"),
+        ("9007199254740993", 9007199254740993), ("18446744073709551616", 2.0**64),
+        ("1e400", "1e400"), ("a b", "a b"), ("_1", "_1"), ("é", "é"),
     ],
 )  # fmt: skip
 def test_plain_scalar_has_helms_value(text: str, value: object) -> None:
@@ -32,6 +33,10 @@ def test_plain_scalar_has_helms_value(text: str, value: object) -> None:
         ("a: 'y'", {"a": "y"}),
         ("y: 1", {"true": 1}),
         ("1: a\n1.5: b", {"1": "a", "1.5": "b"}),
+        ("a: 9007199254740993\n9007199254740993: a", {"a": 9007199254740992, "9007199254740993": "a"}),
+        ("1e3: a\n1e6: b\n.1e-7: c\n1e-4: d", {"1000": "a", "1e+06": "b", "1e-08": "c", "0.0001": "d"}),
+        ("123456789.5: a\n-0.0: b\n1000000.5: c", {"1.2345679e+08": "a", "-0": "b", "1.0000005e+06": "c"}),
+        (".inf: a\n-.INF: b\n.nan: c\n1e39: d", {".inf": "d", "-.inf": "b", ".nan": "c"}),
         ("a: !foo bar", {"a": "bar"}),
         ("a: !!str 5\nb: !!int '5'", {"a": "5", "b": 5}),
         ("a: !!binary aGk=", {"a": "hi"}),
@@ -41,7 +46,7 @@ def test_plain_scalar_has_helms_value(text: str, value: object) -> None:
         ("a: {b: 1, c: 2}\n---\na: {b: 3}", {"a": {"b": 3, "c": 2}}),
         ("# nothing", None),
     ],
-)
+)  # fmt: skip
 def test_file_has_helms_value(text: str, value: object) -> None:
     assert read_yaml(text.encode(), "values.yaml").value == value
 
@@ -52,7 +57,8 @@ def test_file_has_helms_value(text: str, value: object) -> None:
         ("a: 1\nb: .inf", 2, "`.inf`"),
         ("a:\n\tb: 1", 2, "cannot start any token"),
         ("a: &a [*a]", 1, "repeat without end"),
-        ("? [a]\n: 1", 1, "a list or a mapping"),
+        ("? [a]\n: 1", 1, "a list, a mapping"),
+        ("18446744073709551615: 1", 1, "too large a number"),
         ("a: b: c", 1, "not allowed"),
         ("a: 1\nb: !!binary x", 2, "`x`"),
         ("# why\n%YAML 1.1\n---\na: 1", 2, "a directive"),

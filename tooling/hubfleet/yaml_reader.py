@@ -2,13 +2,16 @@
 
 Helm turns YAML into JSON with Go's yaml.v2 rules, which differ from Python's: `y` and `on` are booleans, `0755` is
 octal, `1:30` is text. What Helm accepts is accepted here; where Helm and a reader's eye may differ there is a warning.
+One difference is left: `! 12` is text to Helm and a number here, since libyaml drops the lone mark.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never
 
@@ -26,17 +29,17 @@ _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"}
 _FALSE = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"}
 _PLAIN_BOOLEANS = {"true", "True", "TRUE", "false", "False", "FALSE"}
-_NOT_IN_JSON = {f"{sign}.{word}" for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")} | {
-    ".nan",
-    ".NaN",
-    ".NAN",
-}
+_INFINITE = {f"{sign}.{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "Inf", "INF")}
+_INFINITE |= dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 _DIRECTIVE = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*(?=%)")
 _TAG = "tag:yaml.org,2002:"
 _EXACT = 2**53  # JSON numbers are floats in Helm
+_INTEGERS = range(-(2**63), 2**63)
+_INTEGERS_OF_BOTH_KINDS = range(-(2**63), 2**64)  # with sign or without
+_PLAIN_EXPONENTS = range(-4, 6)  # Go writes others as 1e+06
 _MOST_NODES = 1_000_000  # aliases can make a small file endless
 
 
@@ -85,15 +88,12 @@ def dotted(path: Path) -> str:
 
 
 def resolve(text: str) -> object:
-    """Return the value of a plain scalar; ValueError for what JSON cannot hold."""
+    """Return the value of a plain scalar, integers exact."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    if text in _NOT_IN_JSON:
-        message = "a number that JSON cannot hold"
-        raise ValueError(message)
-    return _number(text)
+    return _INFINITE[text] if text in _INFINITE else _number(text)
 
 
 def _laid_over(under: object, over: object) -> object:
@@ -139,7 +139,7 @@ class _Reader:
         if self.count > _MOST_NODES or id(node) in self.open:
             self.refuse(node, path, "aliases that end", "aliases that repeat without end")
         if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node, path)
+            return self.leaf(node, path)
         self.open.add(id(node))
         result = self.mapping(node, path) if isinstance(node, yaml.MappingNode) else self.sequence(node, path)
         self.open.discard(id(node))
@@ -179,19 +179,28 @@ class _Reader:
             return value
         if isinstance(value, bool):
             return "true" if value else "false"
-        if value is None:
-            self.refuse(node, path, "keys that are text", "a key that is null, a list or a mapping")
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        if isinstance(value, float):
+            return _float_key(value)
+        if not isinstance(value, int) or value >= _INTEGERS.stop:
+            self.refuse(node, path, "keys that are text", "a key that is null, a list, a mapping or too large a number")
+        return str(value)
+
+    def leaf(self, node: yaml.ScalarNode, path: Path) -> object:
+        """Return a scalar that is no key: JSON's numbers are floats in Helm, which hold integers up to 2^53."""
+        value = self.scalar(node, path)
+        if isinstance(value, float) and not math.isfinite(value):
+            self.refuse(node, path, "a value that JSON can hold", f"`{node.value}`")
+        if isinstance(value, int) and abs(value) >= _EXACT:
+            self.warn(node, path, "an integer up to 2^53, or quotes", f"`{node.value}`, which loses digits in Helm")
+            return int(float(value))
+        return value
 
     def scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         if node.tag == f"{_TAG}binary":
             return self.binary(node, path)
         if node.tag and node.tag.removeprefix(_TAG) not in {"int", "float", "bool", "null"}:
             return node.value
-        try:
-            value = resolve(node.value)
-        except ValueError as error:
-            self.refuse(node, path, "a value that JSON can hold", f"`{node.value}`, {error}")
+        value = resolve(node.value)
         if not node.tag:
             self.doubt(node, value, path)
         return value
@@ -207,13 +216,8 @@ class _Reader:
         text = node.value
         if isinstance(value, bool) and text not in _PLAIN_BOOLEANS:
             self.warn(node, path, "true or false, or quotes", f"`{text}`, which Helm reads as {str(value).lower()}")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            if _LEADING_ZERO.match(text):
-                self.warn(
-                    node, path, "a number without leading zeros, or quotes", f"`{text}`, which is {value:g} to Helm"
-                )
-            elif isinstance(value, int) and abs(value) >= _EXACT:
-                self.warn(node, path, "an integer up to 2^53, or quotes", f"`{text}`, which loses digits in Helm")
+        elif _LEADING_ZERO.match(text) and isinstance(value, int | float):
+            self.warn(node, path, "a number without leading zeros, or quotes", f"`{text}`, which is {value:g} to Helm")
 
     def warn(self, node: yaml.Node, path: Path, expected: str, found: str) -> None:
         self.warnings.append(Problem(self.file, _line(node), dotted(path), expected, found))
@@ -227,8 +231,8 @@ def _number(text: str) -> object:
     if not text[:1].isascii() or text[:1] not in "+-.0123456789":
         return text
     plain = text.replace("_", "") if text[0] != "." else text
-    if match := _INTEGER.fullmatch(plain):
-        return _integer(*match.groups())
+    if (match := _INTEGER.fullmatch(plain)) and (integer := _integer(*match.groups())) in _INTEGERS_OF_BOTH_KINDS:
+        return integer
     if _FLOAT.fullmatch(plain):
         number = float(plain)
         return text if number in {float("inf"), float("-inf")} else number
@@ -238,8 +242,24 @@ def _number(text: str) -> object:
 def _integer(sign: str, digits: str) -> int:
     octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
     value = int(digits, 8) if octal else int(digits, 0)
-    value = -value if sign == "-" else value
-    return value if abs(value) <= _EXACT else int(float(value))
+    return -value if sign == "-" else value
+
+
+def _float_key(value: float) -> str:
+    """Write a float as Go does with format `g`, the fewest digits and 32 bits."""
+    try:
+        single = struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        single = math.copysign(math.inf, value)
+    if not math.isfinite(single):
+        return {math.inf: ".inf", -math.inf: "-.inf"}.get(single, ".nan")
+    shortest = (f"{value:.{digits}e}" for digits in range(17))
+    written = next(text for text in shortest if struct.unpack("f", struct.pack("f", float(text)))[0] == single)
+    mantissa, _, exponent = written.partition("e")
+    if not _PLAIN_EXPONENTS.start <= int(exponent) < _PLAIN_EXPONENTS.stop:
+        return written
+    decimals = max(len(mantissa.lstrip("-").replace(".", "")) - 1 - int(exponent), 0)
+    return f"{float(written):.{decimals}f}"
 
 
 def _is_merge(node: yaml.Node) -> bool:
