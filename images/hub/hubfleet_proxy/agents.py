@@ -22,18 +22,18 @@ class Agents:
 
     def __init__(self, port: int, token: str, timeout: float) -> None:
         self._port, self._token, self._timeout = port, token, timeout
-        self._slow: dict[str, float] = {}  # address → when it is asked again
+        self.waited_for_in_vain: dict[str, float] = {}  # address → when it is asked again
 
     async def acknowledged(self, route: Route, addresses: Iterable[str]) -> list[str]:
         """Wait until every replica serves the route, at most the timeout; return those that do not, said once each."""
         now = time.monotonic()
-        self._slow = {address: until for address, until in self._slow.items() if until > now}
-        asked = [address for address in addresses if address not in self._slow]
+        self.waited_for_in_vain = {address: until for address, until in self.waited_for_in_vain.items() if until > now}
+        asked = [address for address in addresses if address not in self.waited_for_in_vain]
         limit = ClientTimeout(total=self._timeout)
         async with ClientSession(headers={"Authorization": f"Bearer {self._token}"}, timeout=limit) as session:
             answers = await asyncio.gather(*(self._serves(session, route, address) for address in asked))
         late = [address for address, serves in zip(asked, answers, strict=True) if not serves]
-        self._slow |= dict.fromkeys(late, time.monotonic() + _AGAIN)
+        self.waited_for_in_vain |= dict.fromkeys(late, time.monotonic() + _AGAIN)
         return late
 
     async def _serves(self, session: ClientSession, route: Route, address: str) -> bool:

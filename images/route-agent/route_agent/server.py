@@ -24,14 +24,14 @@ _LONGEST_WAIT = 10.0
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on all addresses; the token is read anew for each question, since a Secret may change."""
+    """Listens on all addresses by default; the token is read anew for each question, since a Secret may change."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, agent: Agent, token: Path) -> None:
+    def __init__(self, port: int, agent: Agent, token: Path, host: str = "") -> None:
         self.agent, self.token = agent, token
-        super().__init__(("", port), _Handler)
+        super().__init__((host, port), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):
