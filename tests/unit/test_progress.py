@@ -79,3 +79,22 @@ def test_messages_are_no_markup(message: str) -> None:
         reporter.step("next")
         reporter.transition(STAGING, State.RUNNING, message)
     assert message in screen.getvalue()
+
+
+def test_the_table_is_gone_when_the_outcomes_are_told() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=60, color_system=None)
+    with LiveProgress(console, Times()) as reporter:
+        reporter.transition(STAGING, State.RUNNING, "helm upgrade")
+        reporter.finished(NOTHING, [])
+        told = len(screen.getvalue())
+        console.print("Summary")
+    assert screen.getvalue()[told:].strip() == "Summary"
+
+
+def test_a_long_message_stays_on_its_line() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=60, color_system=None)
+    with LiveProgress(console, Times()) as reporter:
+        reporter.transition(STAGING, State.FAILED, "words " * 40)
+    assert not re.search(r"^\s+words", screen.getvalue(), re.MULTILINE)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-_MESSAGE = 100  # characters of a message in the live table
-
 
 @dataclass(slots=True)
 class PlainProgress:
@@ -93,8 +91,7 @@ class LiveProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
+        self._stop()
 
     def transition(self, release: ReleaseId, state: State, message: str = "") -> None:
         """Change the release's row."""
@@ -114,8 +111,13 @@ class LiveProgress:
             self._step = (title, estimate, self._now())
 
     def finished(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:  # noqa: ARG002 - the port's signature
-        """Show the last state once more."""
-        self._step = None
+        """Take the table away: the outcomes follow."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def _draw(self) -> RenderableType:
         from rich.console import Group  # noqa: PLC0415
@@ -125,11 +127,14 @@ class LiveProgress:
 
         with self._lock:
             table = Table(box=None, show_header=False, pad_edge=False)
+            for _ in range(4):
+                table.add_column(no_wrap=True)
+            table.add_column(no_wrap=True, overflow="ellipsis")
             for release, row in self._rows.items():
                 busy = row.state is State.RUNNING
                 mark: RenderableType = Spinner("dots") if busy else _MARKS.get(row.state, "·")
                 age = duration(self._now() - row.since) if busy else ""
-                table.add_row(mark, str(release), str(row.state), age, Text(row.message[:_MESSAGE]))
+                table.add_row(mark, str(release), str(row.state), age, Text(row.message))
             parts: list[RenderableType] = [table] if self._rows else []
             if self._step:
                 title, estimate, since = self._step
