@@ -98,8 +98,10 @@ def test_repository_without_chartpress_has_no_images_of_its_own() -> None:
         ("charts:\n  - images: {}\n", "chartpress.yaml:2: charts[0].name: expected the key `name`, found nothing"),
         (
             "charts:\n  - {name: app, images: {web: {}}}\n",
-            "chartpress.yaml: charts.app.images.web: expected a Dockerfile at images/web/Dockerfile, "
-            "found no such file",
+            (
+                "chartpress.yaml: charts.app.images.web: expected a Dockerfile at images/web/Dockerfile, "
+                "found no such file"
+            ),
         ),
     ],
 )

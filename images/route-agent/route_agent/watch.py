@@ -23,6 +23,7 @@ _PAGE = 500
 _WATCH_SECONDS = 300
 _DEAD_AFTER = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 _LONGEST_WAIT = 10.0
+_JITTER = random.SystemRandom()  # not the module's own generator, which belongs to whoever seeds it
 _PAUSE = 0.2  # after a watch without events, so that a server that hangs up at once is not asked without end
 
 
@@ -113,7 +114,7 @@ class Follower:
             self._version = ""
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             self._sink.failed(error)
-            time.sleep(min(_LONGEST_WAIT, 0.2 * 2**self._failures) * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            time.sleep(min(_LONGEST_WAIT, 0.2 * 2**self._failures) * _JITTER.uniform(0.5, 1))
             self._failures = min(self._failures + 1, 10)
 
     def _list(self) -> None:
