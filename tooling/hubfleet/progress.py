@@ -94,25 +94,30 @@ class LiveProgress:
         self._stop()
 
     def transition(self, release: ReleaseId, state: State, message: str = "") -> None:
-        """Change the release's row."""
+        """Change the release's row; the set-up is over by then."""
         with self._lock:
+            self._leave_step()
             row = self._rows.get(release)
             since = row.since if row and row.state is state else self._now()
             self._rows[release] = _Row(state, message.splitlines()[0] if message else "", since)
 
     def step(self, title: str, estimate: float | None = None) -> None:
         """Show the step with its time; the one before stays above as a line."""
-        from rich.text import Text  # noqa: PLC0415
-
         with self._lock:
-            if self._step and self._live:
-                said, _, since = self._step
-                self._console.print(Text.assemble(said, " ", (duration(self._now() - since), "dim")))
+            self._leave_step()
             self._step = (title, estimate, self._now())
 
     def finished(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:  # noqa: ARG002 - the port's signature
         """Take the table away: the outcomes follow."""
         self._stop()
+
+    def _leave_step(self) -> None:
+        from rich.text import Text  # noqa: PLC0415
+
+        if self._step:
+            said, _, since = self._step
+            self._step = None
+            self._console.print(Text.assemble(said, " ", (duration(self._now() - since), "dim")))
 
     def _stop(self) -> None:
         if self._live:
