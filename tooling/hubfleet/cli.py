@@ -350,6 +350,7 @@ async def _deploy(workspace: Workspace, stored: Stored, only: tuple[str, ...], *
 async def _tell(workspace: Workspace, inventory: Inventory, result: Result, seconds: float, *, as_json: bool) -> None:
     from hubfleet import report_outcomes  # noqa: PLC0415
     from hubfleet.model import State  # noqa: PLC0415
+    from hubfleet.wiring import way_forward  # noqa: PLC0415
 
     if as_json:
         _say(report_outcomes.to_json(result.outcomes, seconds))
@@ -357,6 +358,8 @@ async def _tell(workspace: Workspace, inventory: Inventory, result: Result, seco
     _say(report_outcomes.blocks(result.outcomes))
     runs = {each.id for each in result.outcomes if each.state in {State.DONE, State.ROLLED_BACK}}
     await _tell_logins(workspace, inventory, runs.__contains__)
+    for name in sorted({each.id.cluster for each in result.outcomes if each.state is State.UNREACHABLE}):
+        _say(way_forward("it does not answer", inventory.clusters[name]))
     _say(report_outcomes.closing(result.outcomes, seconds))
 
 

@@ -36,7 +36,7 @@ async def _login(cluster: Cluster, release: Release, connect: Callable[[Cluster]
         api = await connect(cluster)
         found = await api.secret(release.id.namespace, SECRET) if api else None
     except ClusterUnreachableError:
-        found = None
+        return "(the cluster does not answer)"
     if not found:
         return "(no generated login: log in as the hub's authenticator wants it)"
     return f"user {found['username']}  password {found['password']}"
