@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.deploys import World, release
 
-from hubfleet.deploying import abandon, exit_code, read_plan, refuse_changed, refuse_ended, selected, unfinished
+from hubfleet.deploying import abandon, exit_code, made_again, read_plan, refuse_changed, refuse_ended, selected
 from hubfleet.errors import HubfleetError, ProblemsError, StalePlanError, UsageError
 from hubfleet.execute import Result
 from hubfleet.journal import FINISHED, STARTED, TRANSITION, Entry
@@ -61,10 +61,10 @@ def test_a_plan_that_was_read_is_the_plan_that_was_made(plan: Plan, stored: Stor
 
 
 def test_an_unfinished_deploy_goes_on(stored: Stored, tmp_path: Path) -> None:
-    assert unfinished(tmp_path / "plan", tmp_path / "deploys") == ""
+    assert made_again(tmp_path / "plan", tmp_path / "deploys", 1.0) == ""
     happened(stored, (STARTED, "", ""), (TRANSITION, "one/staging", State.RUNNING))
     refuse_ended(stored)
-    assert "`hubfleet deploy` goes on" in unfinished(tmp_path / "plan", tmp_path / "deploys")
+    assert "`hubfleet deploy` goes on" in made_again(tmp_path / "plan", tmp_path / "deploys", 2.0)
 
 
 def test_a_deploy_that_ended_with_a_failure_needs_a_new_plan(stored: Stored) -> None:
@@ -75,6 +75,22 @@ def test_a_deploy_that_ended_with_a_failure_needs_a_new_plan(stored: Stored) -> 
     )
     with pytest.raises(HubfleetError, match="ended without one/prod: mend what failed and make a new plan"):
         refuse_ended(stored)
+
+
+def test_the_same_plan_made_again_can_be_deployed_again(stored: Stored, tmp_path: Path) -> None:
+    happened(stored, (STARTED, "", ""), (TRANSITION, "one/prod", State.UNREACHABLE), (FINISHED, "", ""))
+    assert made_again(tmp_path / "plan", tmp_path / "deploys", 2.0) == ""
+    refuse_ended(stored)
+    assert stored.left_over == ("one/staging", "one/prod")
+
+
+def test_an_unfinished_deploy_of_another_plan_is_told(stored: Stored, tmp_path: Path) -> None:
+    happened(stored, (STARTED, "", ""))
+    world = World(tmp_path)
+    world.settled()
+    store(world.plan(), tmp_path)
+    said = made_again(tmp_path / "plan", tmp_path / "deploys", 2.0)
+    assert said == f"The deploy of plan {stored.id} is unfinished; this plan starts from what it left."
 
 
 def test_a_deploy_that_did_everything_is_no_error(stored: Stored) -> None:

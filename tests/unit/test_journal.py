@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubfleet.journal import Entry, Journal, JournalError, line, parse
-from hubfleet.model import ReleaseId, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +74,20 @@ def test_a_deploy_is_unfinished_until_it_ends(
     assert (journal.unfinished, journal.ended) == (unfinished, ended)
 
 
-def test_releases_that_ran_or_are_in_doubt_are_touched(tmp_path: Path) -> None:
+def test_a_plan_that_is_made_again_begins_anew(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    for release, state in [("a/b", State.RUNNING), ("a/c", State.BLOCKED), ("a/d", State.IN_DOUBT)]:
-        journal.append(Entry(1.0, "transition", release, state))
-    assert journal.touched() == {ReleaseId("a", "b"), ReleaseId("a", "d")}
+    journal.append(Entry(1.0, "started"))
+    journal.append(Entry(1.0, "transition", "a/b", "failed"))
+    journal.append(Entry(1.0, "finished"))
+    assert (journal.ended, journal.states) == ("finished", {"a/b": "failed"})
+    journal.append(Entry(2.0, "planned"))
+    assert (journal.ended, journal.unfinished, journal.states) == ("", False, {})
+    journal.append(Entry(3.0, "started"))
+    assert journal.unfinished
+
+
+def test_the_last_state_of_a_release_counts(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for state in ("running", "done"):
+        journal.append(Entry(1.0, "transition", "a/b", state))
+    assert journal.states == {"a/b": "done"}

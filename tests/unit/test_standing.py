@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hubfleet.model import Action, GateResult, Live, PlannedRelease, ReleaseId, Stage
@@ -53,6 +55,12 @@ def test_what_the_cluster_remembers_decides(
         {"hub": begun} if begun else {},
     )
     assert standing(row(planned), OURS, sight, against_live=True) is expected
+
+
+def test_a_canary_is_proven_again() -> None:
+    sight = Sight({"hub": Live(4, "deployed")}, {"hub": record(OURS, "new", 4)}, {})
+    verify = replace(row(4), action=Action.VERIFY)
+    assert standing(verify, OURS, sight, against_live=True) is Standing.BEGUN
 
 
 def test_a_plan_that_did_not_look_at_the_cluster_takes_it_as_it_is() -> None:

@@ -109,7 +109,7 @@ def plan(  # noqa: PLR0913 - a plan has that many options
     kind = "git" if base else "nothing" if everything else against
 
     async def work(workspace: Workspace) -> int:
-        from hubfleet.deploying import unfinished  # noqa: PLC0415
+        from hubfleet.deploying import made_again  # noqa: PLC0415
         from hubfleet.plan_folder import forget, write  # noqa: PLC0415
         from hubfleet.plan_request import Request  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def plan(  # noqa: PLR0913 - a plan has that many options
         request = Request(kind, base, head, tuple(only or ()), render=render)
         made = await request.plan(workspace)
         write(made, folder)
-        remarks = [*workspace.silent.values(), unfinished(folder, workspace.build / "deploys")]
+        remarks = [*workspace.silent.values(), made_again(folder, workspace.build / "deploys", time.time())]
         return _show_plan(made, remarks, as_json=as_json, detailed=detailed_exitcode)
 
     _run(_in_workspace(root.absolute(), config, work, as_json=as_json))

@@ -22,7 +22,7 @@ from hubfleet.errors import (
 from hubfleet.execute import Executor, Interrupt, Result, Site
 from hubfleet.gates import Gates
 from hubfleet.inventory import read_inventory
-from hubfleet.journal import ABANDONED, Entry, Journal
+from hubfleet.journal import ABANDONED, PLANNED, Entry, Journal
 from hubfleet.model import Action, State
 from hubfleet.plan import MOVING, plan_id
 from hubfleet.plan_file import plan_from_json
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hubfleet.ports import Tree
     from hubfleet.wiring import Workspace
 
-PLAN, COPY = "plan.json", "plan.json"
+PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Stored:
     @property
     def left_over(self) -> tuple[str, ...]:
         """Return the releases that no deploy of this plan has brought to their end."""
-        states = {entry.release: entry.state for entry in self.journal.entries() if entry.release}
+        states = self.journal.states
         moving = [str(row.id) for row in self.plan.releases if row.action in MOVING]
         return tuple(name for name in moving if states.get(name) != State.DONE)
 
@@ -71,10 +71,26 @@ def read_plan(folder: Path, deploys: Path) -> Stored:
     return Stored(plan, identity, Journal(deploys / identity), text)
 
 
-def unfinished(folder: Path, deploys: Path) -> str:
-    """Say that an earlier deploy of this very plan has not come to its end; "" where none is left."""
+def made_again(folder: Path, deploys: Path, now: float) -> str:
+    """Note that a plan was made: a deploy of the same plan that has ended does not count any more.
+
+    Returns a remark where such a deploy is unfinished, "" otherwise.
+    """
     stored = read_plan(folder, deploys)
-    return "A deploy of this plan is unfinished: `hubfleet deploy` goes on." if stored.journal.unfinished else ""
+    if stored.journal.unfinished:
+        return "A deploy of this plan is unfinished: `hubfleet deploy` goes on."
+    if stored.journal.ended:
+        stored.journal.append(Entry(now, PLANNED))
+    others = [journal.file.parent.name for journal in unfinished(deploys)]
+    return (
+        f"The deploy of plan {', '.join(others)} is unfinished; this plan starts from what it left." if others else ""
+    )
+
+
+def unfinished(deploys: Path) -> list[Journal]:
+    """Return the journals of deploys that began and did not end."""
+    folders = sorted(path.parent for path in deploys.glob("*/journal.jsonl"))
+    return [journal for journal in map(Journal, folders) if journal.unfinished]
 
 
 def refuse_ended(stored: Stored) -> None:
@@ -96,7 +112,7 @@ def abandon(stored: Stored, now: float) -> tuple[str, ...]:
     if not stored.journal.unfinished:
         message = "no deploy of this plan is unfinished: there is nothing to abandon"
         raise UsageError(message)
-    states = {entry.release: entry.state for entry in stored.journal.entries() if entry.release}
+    states = stored.journal.states
     stored.journal.append(Entry(now, ABANDONED))
     return tuple(name for name, state in states.items() if state in {State.RUNNING, State.IN_DOUBT})
 
@@ -118,7 +134,7 @@ class Deploy:
         inventory = read_inventory(tree, config)
         plan = selected(self.stored.plan, self.only)
         refuse_changed(plan, inventory)
-        self._keep_copy()
+        self._begin()
         tools = await self.workspace.tools()
         sites = await self._sites(plan, inventory, tree, tools)
         executor = Executor(
@@ -151,10 +167,14 @@ class Deploy:
             raise HubfleetError(message)
         return found
 
-    def _keep_copy(self) -> None:
+    def _begin(self) -> None:
+        """Keep a copy of the plan beside its journal. Deploys of other plans that never ended are over now."""
         folder = self.stored.journal.file.parent
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / COPY).write_text(self.stored.text)
+        (folder / PLAN).write_text(self.stored.text)
+        for journal in unfinished(folder.parent):
+            if journal.file.parent != folder:
+                journal.append(Entry(self.workspace.clock.now(), ABANDONED))
 
     async def _sites(self, plan: Plan, inventory: Inventory, tree: Tree, tools: Tools) -> Mapping[str, Site]:
         """Reach every cluster of the plan; one that cannot be reached must not stop the others."""

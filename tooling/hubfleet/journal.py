@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubfleet.errors import HubfleetError
-from hubfleet.model import ReleaseId, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _SUM = 16  # hex digits
-STARTED, TRANSITION, FINISHED, ABANDONED = "started", "transition", "finished", "abandoned"
+PLANNED, STARTED, TRANSITION, FINISHED, ABANDONED = "planned", "started", "transition", "finished", "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,26 @@ class Journal:
             return ()
         return parse(data, str(self.file))
 
+    def current(self) -> tuple[Entry, ...]:
+        """Return what happened since the plan was last made: the same plan may be made again after a failure."""
+        entries = self.entries()
+        begin = max((number for number, entry in enumerate(entries, start=1) if entry.event == PLANNED), default=0)
+        return entries[begin:]
+
+    @property
+    def states(self) -> Mapping[str, str]:
+        """Return the last state of each release since the plan was made."""
+        return {entry.release: entry.state for entry in self.current() if entry.release}
+
     @property
     def unfinished(self) -> bool:
         """Whether a deploy of this plan began and neither ended nor was given up."""
-        events = [entry.event for entry in self.entries()]
-        return STARTED in events and not {FINISHED, ABANDONED} & set(events)
+        return STARTED in {entry.event for entry in self.current()} and not self.ended
 
     @property
     def ended(self) -> str:
         """How the deploy ended: `finished`, `abandoned`, or "" where it did not."""
-        return next((entry.event for entry in self.entries() if entry.event in {FINISHED, ABANDONED}), "")
-
-    def touched(self) -> frozenset[ReleaseId]:
-        """Return the releases whose revision this deploy may have moved."""
-        running = (State.RUNNING, State.IN_DOUBT)
-        return frozenset(ReleaseId.parse(entry.release) for entry in self.entries() if entry.state in running)
+        return next((entry.event for entry in self.current() if entry.event in {FINISHED, ABANDONED}), "")
 
     def _drop_torn_line(self) -> None:
         """Cut off what a kill has left of a line, so that it spoils no other."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hubfleet.model import GateResult, Live
+from hubfleet.model import Action, GateResult, Live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,8 @@ def standing(row: PlannedRelease, plan: str, sight: Sight, *, against_live: bool
     if record and record.plan == plan:
         if record.revision != live.revision:
             return Standing.STALE
-        done = record.digest == row.digest and record.gate is GateResult.PASSED
+        # A canary is proven again: it must hold when production moves, not when the plan was first tried.
+        done = record.digest == row.digest and record.gate is GateResult.PASSED and row.action is not Action.VERIFY
         return Standing.DONE if done else Standing.BEGUN
     planned = row.live or (ABSENT if against_live else live)
     return Standing.AS_PLANNED if planned.revision == live.revision else Standing.STALE
