@@ -108,6 +108,13 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Time what people wait for; wants hubs/local deployed and unchanged. What stands after `--` goes on to it."""
+    python = environment(session, "fleet", "images") / "bin" / "python"
+    session.run(str(python), "tests/bench/commands.py", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write constraints.txt anew: every package at one version, resolved together for all Pythons that we support."""
     folder = ROOT / ".nox" / "lock"

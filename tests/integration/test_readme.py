@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,6 @@ COMMANDS = tuple(re.findall(r"^\$ (.+)$", README, re.MULTILINE))
 # Read from the table; these two would run this very test, or take the cluster away.
 TABLE = tuple(re.findall(r"^\| `([^`]+)` \|", README.partition("## More commands")[2], re.MULTILINE))
 NOT_HERE = ("nox -s tests", ".nox/fleet/bin/hubfleet cluster down local")
-GOAL = 15.0  # seconds for two commands when nothing has changed
 
 
 def test_the_commands_are_the_four_that_this_file_runs() -> None:
@@ -33,11 +31,7 @@ def test_from_a_clean_clone_two_commands_end_with_both_hubs_healthy(fleet: Fleet
 
 
 def test_then_nothing_is_left_to_do(fleet: Fleet) -> None:
-    begin = time.monotonic()
-    said = fleet.run(*COMMANDS[1].split()).expect().said
-    seconds = time.monotonic() - begin
-    assert "No changes" in said
-    assert seconds <= GOAL, f"took {seconds:.1f} s"
+    assert "No changes" in fleet.run(*COMMANDS[1].split()).expect().said
 
 
 def test_status_says_that_every_gate_has_passed(fleet: Fleet) -> None:
