@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from hubfleet.adapters.engine import ensure_engine
 from hubfleet.adapters.helm import HelmProgram
 from hubfleet.adapters.images import Images
+from hubfleet.adapters.together import together
 from hubfleet.errors import (
     ClusterUnreachableError,
     HubfleetError,
@@ -224,9 +226,9 @@ class Deploy:
         if cluster.provider == "kind":
             images = Images(workspace.root, workspace.runner, workspace.reporter, workspace.images)
             wanted = {name: tag for release in releases for name, tag in release.images}
-            kubeconfig = await workspace.kind.up(cluster)
+            await ensure_engine(workspace.runner, workspace.reporter)
+            await together(workspace.kind.up(cluster), images.build(wanted))  # neither needs the other
             await images.ensure(cluster, wanted)
-            return kubeconfig
         path = await workspace.kubeconfig(cluster)
         if path is None:
             message = f"nothing leads to the cluster {cluster.name}"
