@@ -78,8 +78,11 @@ class Images:
 
 
 async def _within(slots: asyncio.Semaphore, work: Coroutine[object, object, None]) -> None:
-    async with slots:
-        await work
+    try:
+        async with slots:
+            await work
+    finally:
+        work.close()  # where another's failure ends the wait for a slot
 
 
 def _chosen(known: Mapping[str, Image], name: str, tag: str, tree: Tree) -> Image:
