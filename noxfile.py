@@ -68,15 +68,7 @@ def deploy(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Everything that must hold, on a real cluster too; one line at the end sums up."""
-    results = [run(session, ()) for run in PARTS]
-    for result in results:
-        session.log(str(result))
-    passed, failed = sum(result.passed for result in results), sum(result.failed for result in results)
-    sys.stdout.write(f"tests: {passed} passed, {failed} failed\n")
-    if failed:
-        session.error(
-            f"{failed} failed. The parts run alone, too: nox -s {' '.join(r.name for r in results if r.failed)}"
-        )
+    sum_up(session, [run(session, ()) for run in PARTS])
 
 
 @nox.session
@@ -186,6 +178,20 @@ PARTS: tuple[Callable[[nox.Session, tuple[str, ...]], Result], ...] = (
 )
 
 
+def sum_up(session: nox.Session, results: list[Result]) -> None:
+    """Say how each part ended and, in one line, all of them; end with an error where one failed."""
+    for result in results:
+        session.log(str(result))
+    passed, failed, skipped = (
+        sum(getattr(result, key) for result in results) for key in ("passed", "failed", "skipped")
+    )
+    sys.stdout.write(f"tests: {passed} passed, {failed} failed{f', {skipped} skipped' if skipped else ''}\n")
+    sys.stdout.flush()
+    if failed:
+        parts = " ".join(result.name for result in results if result.failed)
+        session.error(f"{failed} failed. The parts run alone, too: nox -s {parts}")
+
+
 def hubfleet(session: nox.Session, command: str) -> None:
     """Run one command of the package with the session's own arguments."""
     python = environment(session, "fleet", "images") / "bin" / "python"
@@ -213,12 +219,16 @@ def expand(session: nox.Session, argv: tuple[str, ...]) -> tuple[str, ...]:
     listed = session.run(
         *("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"), external=True, silent=True, log=False
     )
-    files = [name for name in str(listed).split("\0") if (ROOT / name).is_file()]
-    groups = {
+    found = groups([name for name in str(listed).split("\0") if (ROOT / name).is_file()])
+    return tuple(word for given in argv for word in found.get(given, [given]))
+
+
+def groups(files: list[str]) -> dict[str, list[str]]:
+    """Find the files that each word in capitals stands for."""
+    return {
         "DOCKERFILES": [name for name in files if Path(name).name == "Dockerfile"],
-        "SCRIPTS": [name for name in files if (ROOT / name).open("rb").readline().strip() in SHEBANGS],
+        "SCRIPTS": [name for name in files if (ROOT / name).read_bytes().split(b"\n", 1)[0].strip() in SHEBANGS],
     }
-    return tuple(word for given in argv for word in groups.get(given, [given]))
 
 
 def environment(session: nox.Session, name: str, extras: str) -> Path:
@@ -256,15 +266,21 @@ def tools(session: nox.Session, python: Path) -> None:
 
 
 def pytest(session: nox.Session, part: str, arguments: tuple[str, ...]) -> Result:
-    """Run one folder of tests and count from pytest's own report; a bad exit code is at least one failure."""
-    begin = time.monotonic()
+    """Run one folder of tests."""
     report = RESULTS / f"{part}.xml"
+    argv = ("pytest", f"tests/{part}", f"--junit-xml={report}", *arguments)
+    return count(session, development(session), argv, report)
+
+
+def count(session: nox.Session, python: Path, argv: tuple[str, ...], report: Path) -> Result:
+    """Run pytest and count from its own report; a bad end, or no report, is at least one failure."""
+    begin = time.monotonic()
     report.unlink(missing_ok=True)
-    passed = passes(session, development(session), ("pytest", f"tests/{part}", f"--junit-xml={report}", *arguments))
+    well = passes(session, python, argv) and report.exists()
     counts = ET.parse(report).getroot()[0].attrib if report.exists() else {}  # noqa: S314 - pytest wrote it just now
     failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
     skipped, total = int(counts.get("skipped", 0)), int(counts.get("tests", 0))
-    return Result(part, total - failed - skipped, max(failed, int(not passed)), skipped, time.monotonic() - begin)
+    return Result(report.stem, total - failed - skipped, max(failed, int(not well)), skipped, time.monotonic() - begin)
 
 
 def passes(session: nox.Session, python: Path, argv: tuple[str, ...]) -> bool:
