@@ -177,6 +177,25 @@ def test_mistakes_leave_the_rest_readable() -> None:
     assert len(found.problems) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("canary: staging", "canary: stagin", "canary: expected staging hubs of this cluster (staging), found"),
+        ("helm_chart: app", "helm_chart: ap", "helm_chart: expected one of app, lib, mid, support, found `ap`"),
+        ("prod.values.yaml", "pro.values.yaml", "Did you mean prod.values.yaml?"),
+    ],
+)  # fmt: skip
+def test_second_mistake_of_a_hub_is_named_with_the_first(old: str, new: str, said: str) -> None:
+    text = FLEET.contents["hubs/one/cluster.yaml"]
+    before, hub, rest = text.partition("name: prod")
+    wrong = rest.replace("stage: production", "stage: productoin").replace(old, new)
+    assert wrong.count("productoin") == 1
+    found = problems(FLEET.edited({"hubs/one/cluster.yaml": f"{before}{hub}{wrong}"}))
+    assert len(found) == 2, found
+    assert any("productoin" in problem for problem in found)
+    assert any(said in problem for problem in found), found
+
+
 def test_our_own_repository_is_valid() -> None:
     folders = ("charts", "hubs", "images")
     files = {f"{folder}/{path}": text for folder in folders for path, text in read_folder(ROOT / folder).items()}

@@ -23,10 +23,14 @@ def canaries_of(file: ClusterFile, cluster: str, index: int, hub: HubEntry) -> _
         return (), []
     if hub.canary is None:
         return _default(file, cluster, index, hub)
-    problems = [
-        problem for place, name in enumerate(hub.canary) if (problem := _wrong(file, index, hub.canary, place, name))
-    ]
-    return _ids(cluster, hub.canary), problems
+    return _ids(cluster, hub.canary), wrong_canaries(file, index, hub.canary)
+
+
+def wrong_canaries(file: ClusterFile, index: int, names: list[str]) -> list[Problem]:
+    """Find the names among a hub's canaries that lead to no staging hub."""
+    if names == [NO_CANARY]:
+        return []
+    return [problem for place, name in enumerate(names) if (problem := _wrong(file, index, names, place, name))]
 
 
 def _of_staging(file: ClusterFile, index: int, hub: HubEntry) -> _Found:

@@ -155,6 +155,15 @@ class ClusterEntry(_Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class Remnant:
+    """What is readable of a hub with mistakes: no release, but its other keys are checked all the same."""
+
+    index: int
+    hub: HubEntry  # with stand-ins for what is not in `keys`
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFile:
     """One parsed file. `cluster` is None, and hubs are missing, where they have mistakes."""
 
@@ -163,6 +172,7 @@ class ClusterFile:
     cluster: ClusterEntry | None
     hubs: tuple[tuple[int, HubEntry], ...]  # with the entry's place in the list
     overrides: tuple[tuple[str, str | int], ...] = ()  # what `deploy:` says
+    remnants: tuple[Remnant, ...] = ()  # of the hubs that are missing
 
     @property
     def folder(self) -> str:
@@ -184,11 +194,12 @@ def read_cluster_file(data: bytes, file: str) -> tuple[ClusterFile, list[Problem
     parsed = [_parse(HubEntry, entry, document, ("hubs", index)) for index, entry in enumerate(_list(entries))]
     hubs = tuple((index, hub) for index, (hub, _) in enumerate(parsed) if hub)
     problems += [problem for _, found in parsed for problem in found]
+    remnants = tuple(_remnant(index, entry) for index, entry in enumerate(_list(entries)) if not parsed[index][0])
     if cluster is None:
-        return ClusterFile(file, document, None, hubs), problems
+        return ClusterFile(file, document, None, hubs, remnants=remnants), problems
     overrides = cluster.deploy or {}
     problems += _sections(document, cluster) + _overrides(document, overrides)
-    return ClusterFile(file, document, cluster, hubs, tuple(sorted(overrides.items()))), problems
+    return ClusterFile(file, document, cluster, hubs, tuple(sorted(overrides.items())), remnants), problems
 
 
 def _parse(
@@ -202,6 +213,19 @@ def _parse(
             document.problem((*path, *details["loc"]), *expectation(details, known if len(details["loc"]) == 1 else ()))
             for details in error.errors()
         ]
+
+
+def _remnant(index: int, entry: object) -> Remnant:
+    """Keep the keys of a hub that are sound by themselves."""
+    good: dict[str, object] = {}
+    stand_ins = {"name": "unread", "stage": "production", "helm_chart": "unread", "helm_chart_values_files": []}
+    for key, value in entry.items() if isinstance(entry, dict) else ():
+        try:
+            HubEntry.model_validate({**stand_ins, key: value})
+        except (TypeError, ValidationError):
+            continue  # its problem is told already
+        good[key] = value
+    return Remnant(index, HubEntry.model_validate({**stand_ins, **good}), frozenset(good))
 
 
 def _sections(document: Document, cluster: ClusterEntry) -> list[Problem]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hubfleet import commands
-from hubfleet.canaries import canaries_of
+from hubfleet.canaries import canaries_of, wrong_canaries
 from hubfleet.charts import Chart, chart_folders, follow, read_chart
-from hubfleet.cluster_file import read_cluster_file
+from hubfleet.cluster_file import NO_CANARY, read_cluster_file
 from hubfleet.errors import ProblemsError
 from hubfleet.images import Image, read_images
 from hubfleet.model import (
@@ -36,7 +36,7 @@ from hubfleet.patterns import matches
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from hubfleet.cluster_file import ClusterEntry, ClusterFile
+    from hubfleet.cluster_file import ClusterEntry, ClusterFile, Remnant
     from hubfleet.config import Config
     from hubfleet.ports import Tree
 
@@ -120,15 +120,29 @@ class _Reading:
                 gate=Gate(hub.gate.credentials, hub.gate.profile, hub.gate.skip),
             )
             yield from self.filled(start, file, ("hubs", index), hub.helm_chart)
+        for remnant in file.remnants:
+            self.check_remnant(file, remnant)
+
+    def check_remnant(self, file: ClusterFile, remnant: Remnant) -> None:
+        """Find what else is wrong with a hub that has mistakes: all at once, not one after the other."""
+        path, hub = ("hubs", remnant.index), remnant.hub
+        self.problems += wrong_canaries(file, remnant.index, hub.canary or [NO_CANARY])
+        if "helm_chart" in remnant.keys and hub.helm_chart not in self.folders:
+            self.problems.append(self.no_chart(file, path, hub.helm_chart))
+        for _ in self.values(file, path):
+            pass  # it notes the files that are missing
+
+    def no_chart(self, file: ClusterFile, path: tuple[str | int, ...], name: str) -> Problem:
+        """Say that a chart does not exist, and which do."""
+        known = ", ".join(sorted(self.folders)) or f"a chart at {self.config.charts}"
+        return file.document.problem((*path, "helm_chart"), f"one of {known}", f"`{name}`")
 
     def filled(
         self, release: Release, file: ClusterFile, path: tuple[str | int, ...], chart_name: str
     ) -> Iterator[Release]:
         """Add what a release is made of; nothing comes where its chart does not exist."""
         if chart_name not in self.folders:
-            known = ", ".join(sorted(self.folders)) or f"a chart at {self.config.charts}"
-            problem = file.document.problem((*path, "helm_chart"), f"one of {known}", f"`{chart_name}`")
-            self.problems.append(problem)
+            self.problems.append(self.no_chart(file, path, chart_name))
             return
         chart = self.chart(self.folders[chart_name])
         layers = [*self.values(file, path)]
@@ -235,7 +249,8 @@ def _twice(file: ClusterFile) -> Iterator[Problem]:
 def _names_of_values(file: ClusterFile, path: tuple[str | int, ...]) -> list[str]:
     if file.cluster and path == ("support",):
         return file.cluster.support.helm_chart_values_files if file.cluster.support else []
-    return dict(file.hubs)[int(path[1])].helm_chart_values_files
+    hubs = {**{each.index: each.hub for each in file.remnants}, **dict(file.hubs)}
+    return hubs[int(path[1])].helm_chart_values_files
 
 
 def _not_there(tree: Tree, folder: str, place: str) -> tuple[str, str, str]:
