@@ -126,12 +126,21 @@ def test_a_process_may_clean_up_when_it_is_interrupted(tmp_path: Path) -> None:
     code = f"""
 import pathlib, time
 try:
+    print("ready", flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     pathlib.Path({str(mark)!r}).touch()
 """
-    with pytest.raises(TimeoutError):
-        run(code, timeout=0.7)
+
+    async def interrupted() -> None:
+        ready = asyncio.Event()
+        work = asyncio.create_task(Processes().run([sys.executable, "-c", code], on_line=lambda _: ready.set()))
+        await ready.wait()
+        work.cancel()
+        await work
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
     assert mark.exists()
 
 
