@@ -42,6 +42,7 @@ def test_status_says_that_every_gate_has_passed(fleet: Fleet) -> None:
 
 def test_the_first_change_plans_production_and_its_canary(deployed: Fleet) -> None:
     deployed.replace("hubs/NAME/prod.values.yaml", "limit: 1G", "limit: 2G")
+    deployed.commit("Give production more memory")
     deployed.run(*COMMANDS[2].split()).expect()
     actions = {row["name"]: row["action"] for row in deployed.plan()["releases"]}
     assert actions == {"support": "unchanged", "staging": "verify", "prod": "upgrade"}
@@ -52,7 +53,6 @@ def test_the_first_change_is_deployed(deployed: Fleet, revision: Callable[[str],
     deployed.run(*COMMANDS[3].split()).expect()
     after = {name: revision(name) for name in before}
     assert after == {**before, "prod": before["prod"] + 1}
-    deployed.commit("Give production more memory")
 
 
 @pytest.mark.parametrize("command", sorted({c for c in TABLE if c.startswith(".nox/")} - {*NOT_HERE}))
