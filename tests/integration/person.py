@@ -83,8 +83,8 @@ class Person:
         return status
 
     def stop_server(self) -> None:
-        """Press the button of the hub's home page."""
-        self.page.goto(f"{self.address}/hub/home")
+        """Press the button of the hub's home page, once the script that listens to it is there."""
+        self.page.goto(f"{self.address}/hub/home", wait_until="networkidle")
         self.page.click("#stop", timeout=STEP)
         self.page.locator("#start", has_text="Start").wait_for(timeout=START)
 
