@@ -54,11 +54,20 @@ class Person:
         return self.page.locator("#jp-main-dock-panel .jp-mod-current .lm-TabBar-tabLabel").inner_text()
 
     def run(self, code: str, expected: str) -> None:
-        """Type a cell, run it, and see what it prints."""
-        self.page.locator(f"{SHOWN} .jp-Cell-inputArea .cm-content").last.click()
-        self.page.keyboard.insert_text(code)
-        self.page.keyboard.press("Shift+Enter")
-        self.page.locator(f"{SHOWN} .jp-OutputArea-output", has_text=expected).last.wait_for(timeout=STEP)
+        """Type a cell, run it, and see what it prints. A key that the page did not take yet is pressed again."""
+        cells = self.page.locator(f"{SHOWN} .jp-Cell-inputArea .cm-content")
+        output = self.page.locator(f"{SHOWN} .jp-OutputArea-output", has_text=expected).last
+        for _ in range(3):
+            typed = cells.filter(has_text=code)
+            cell = typed.last if typed.count() else cells.last
+            cell.click()
+            if not typed.count():
+                self.page.keyboard.insert_text(code)
+            self.page.keyboard.press("Shift+Enter")
+            with suppress(NotSeen):
+                output.wait_for(timeout=STEP / 2)
+                return
+        output.wait_for(timeout=1)
 
     def save(self) -> None:
         """Save as people do, and keep the name that JupyterLab proposes the first time."""
